@@ -1,0 +1,179 @@
+// The proxy as its owner sees it: what an agent gives it and what it can ask of it. The owner lives on the
+// main thread; requests run only in worker threads (decision D4).
+
+import type { Runtime } from "@weft/runtime";
+import type { LoadRow } from "@weft/xds/messages/weft/v1/agent.js";
+
+export type { LoadRow };
+
+export type PortProtocol = "http" | "http2" | "grpc" | "tcp";
+
+/** Whom this proxy stands beside. */
+export interface ProxyWorkload {
+  readonly namespace: string;
+  /** Name of the Workload, e.g. `catalog-kvtqz`. */
+  readonly workload: string;
+  /** Name of the Service, or "" when the workload only calls. */
+  readonly service: string;
+  readonly version: string;
+}
+
+export interface ListenAddress {
+  readonly address: string;
+  /** 0 asks for any free port; a taken port is replaced by a free one. */
+  readonly preferredPort: number;
+}
+
+export interface InboundAddress extends ListenAddress {
+  /** Name of the Workload's port; its listener resource is `inbound/<portName>`. */
+  readonly portName: string;
+  /** Where the program itself listens. */
+  readonly appAddress: string;
+  readonly appPort: number;
+  readonly protocol: PortProtocol;
+}
+
+/** `--upstream S[.N][:PORT]`: a loopback listener bound to that one service. */
+export interface UpstreamAddress {
+  /** The key of `ProxyPorts.upstreams`. */
+  readonly name: string;
+  readonly service: string;
+  readonly namespace: string;
+  /** Null: the Service's only port, else 80, else its first. */
+  readonly port: number | null;
+}
+
+export interface ProxyAddresses {
+  readonly outbound: ListenAddress;
+  readonly admin: ListenAddress;
+  readonly metrics: ListenAddress;
+  readonly readiness: ListenAddress;
+  readonly inbound: readonly InboundAddress[];
+  readonly upstreams: readonly UpstreamAddress[];
+}
+
+export interface ProxyOptions {
+  readonly runtime: Runtime;
+  readonly workload: ProxyWorkload;
+  readonly trustDomain: string;
+  /** Cluster DNS domain, `cluster.local`. */
+  readonly domain: string;
+  /** Worker threads; without FFI there is always one. */
+  readonly concurrency: number;
+  /** How long a removed listener lets its exchanges finish. */
+  readonly drainMs: number;
+  readonly addresses: ProxyAddresses;
+  /** One line per exchange goes to the runtime's log. Default false. */
+  readonly accessLog?: boolean;
+  /** Keep the decision record of requests that carry `x-weft-explain` (`weft request`). Default false. */
+  readonly explain?: boolean;
+}
+
+export interface ProxyPorts {
+  readonly outbound: number;
+  readonly admin: number;
+  readonly metrics: number;
+  readonly readiness: number;
+  /** By port name. */
+  readonly inbound: Readonly<Record<string, number>>;
+  /** By `UpstreamAddress.name`: `127.0.0.1:<port>`. */
+  readonly upstreams: Readonly<Record<string, string>>;
+}
+
+/** This workload's X.509-SVID with its key; PEM. Calling again renews it without failing a request. */
+export interface ProxyIdentity {
+  readonly keyPem: string;
+  /** Leaf first, then intermediates. */
+  readonly chainPem: string;
+  /** Every root of the trust domain. */
+  readonly rootsPem: string;
+  readonly spiffeId: string;
+  readonly notAfterMs: number;
+}
+
+/** One resource of a delta response, its body the encoded message (not the Any around it). */
+export interface ChangedResource {
+  readonly name: string;
+  readonly version: string;
+  readonly resource: Uint8Array;
+}
+
+/** The side of an xDS client that the proxy implements; give it to `createXdsClient`. */
+export interface XdsHandler {
+  /** Null accepts (ACK), a sentence refuses (NACK): then nothing of the response is used. */
+  onUpdate(
+    typeUrl: string,
+    changed: readonly ChangedResource[],
+    removed: readonly string[],
+  ): string | null;
+  /** The stream came up or went away; counted in `weft_xds_*`. */
+  onConnected?(connected: boolean): void;
+}
+
+/** The side of an xDS client that the proxy uses. */
+export interface XdsSubscriber {
+  subscribe(typeUrl: string, names: readonly string[] | "*"): void;
+  unsubscribe(typeUrl: string, names: readonly string[]): void;
+}
+
+/** `weft proxy …` topics; each answers JSON. */
+export type ProxyTopic =
+  | "config"
+  | "listeners"
+  | "routes"
+  | "clusters"
+  | "endpoints"
+  | "stats"
+  | "log"
+  | "explain"
+  | "status";
+
+export interface ProxyHandle {
+  readonly ports: ProxyPorts;
+  /** Sockets, SVID and a complete snapshot: the program's first request will not fail. */
+  readonly ready: Promise<void>;
+  readonly isReady: boolean;
+  readonly xdsHandler: XdsHandler;
+  /** Lets the proxy subscribe to what it needs; call it once the client exists. */
+  attach(client: XdsSubscriber): void;
+  setIdentity(identity: ProxyIdentity): void;
+  /** Runs the last good configuration; false when the bytes are of another version or damaged. */
+  loadSnapshot(bytes: Uint8Array): boolean;
+  /** Called some moments after a change with the bytes to keep on disk. */
+  onSnapshot(listener: (bytes: Uint8Array) => void): void;
+  /** Content hash of the configuration the workers run, "" before the first. */
+  readonly configVersion: string;
+  /** What was measured since the last call, one row per label set. */
+  takeLoad(): LoadRow[];
+  /** Rejects on an unknown topic. `explain` takes `{ requestId }`. */
+  ask(topic: ProxyTopic | (string & {}), args: Readonly<Record<string, string>>): Promise<unknown>;
+  /** No new connections; finishes what is in flight, at most `ms`; resolves when nothing is left. */
+  drain(ms: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The decision record of one request: what `ask("explain", { requestId })` answers. */
+export interface Explanation {
+  readonly requestId: string;
+  readonly route: string;
+  readonly cluster: string;
+  readonly attempts: readonly ExplainedAttempt[];
+  readonly policies: readonly ExplainedPolicy[];
+  readonly configVersion: string;
+  readonly flag: string;
+}
+
+export interface ExplainedAttempt {
+  readonly endpoint: string;
+  /** HTTP status, or 0 when no response came. */
+  readonly status: number;
+  readonly durationMs: number;
+}
+
+export interface ExplainedPolicy {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly rule: string;
+  readonly decision: string;
+}

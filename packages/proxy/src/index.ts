@@ -1,0 +1,22 @@
+// Public surface of the built-in data plane; names only.
+
+export type {
+  ChangedResource,
+  ExplainedAttempt,
+  ExplainedPolicy,
+  Explanation,
+  InboundAddress,
+  ListenAddress,
+  LoadRow,
+  PortProtocol,
+  ProxyAddresses,
+  ProxyHandle,
+  ProxyIdentity,
+  ProxyOptions,
+  ProxyPorts,
+  ProxyTopic,
+  ProxyWorkload,
+  UpstreamAddress,
+  XdsHandler,
+  XdsSubscriber,
+} from "./handle.ts";
