@@ -1,0 +1,32 @@
+export { ErrorCode, type ErrorRow, errorRows, errorStatus, errorText } from "./error-code.ts";
+export {
+  appendHeader,
+  hasHeader,
+  type HeaderList,
+  headerValue,
+  joinedHeaderValue,
+  removeHeader,
+  setHeader,
+} from "./header-list.ts";
+export {
+  Framing,
+  ParseStatus,
+  RequestHead,
+  type RequestSink,
+  ResponseHead,
+  type ResponseSink,
+  TargetForm,
+} from "./http1/head.ts";
+export { type EncodedSeparators, normalizePath } from "./http1/path.ts";
+export { RequestParser, type RequestParserOptions } from "./http1/request-parser.ts";
+export { ResponseParser, type ResponseParserOptions } from "./http1/response-parser.ts";
+export {
+  chunkEnd,
+  type RequestFields,
+  type ResponseFields,
+  writeChunkHead,
+  writeLastChunk,
+  writeRequestHead,
+  writeResponseHead,
+} from "./http1/writer.ts";
+export { defaultHttp1Limits, type Http1Limits } from "./limits.ts";
