@@ -1,0 +1,19 @@
+// The public surface of `@weft/xds/grpc`. Apart from `@weft/xds`, so that what only needs the conversation
+// (simulation, proxy workers) does not load a gRPC library.
+
+export {
+  type ChannelIdentity,
+  type ControlStream,
+  type GrpcChannel,
+  type GrpcChannelOptions,
+  openGrpcChannel,
+  type ServerTrust,
+} from "./channel.ts";
+export {
+  type AgentStream,
+  type GrpcHandlers,
+  type GrpcServer,
+  type GrpcServerOptions,
+  openGrpcServer,
+  type TlsIdentity,
+} from "./server.ts";

@@ -1,0 +1,32 @@
+// The public surface of `@weft/xds`. The gRPC adapters are in `@weft/xds/grpc`.
+
+export {
+  createXdsClient,
+  type XdsClient,
+  type XdsClientHandler,
+  type XdsClientOptions,
+  type XdsUpdate,
+} from "./client.ts";
+export { encodeResource, resourceMap } from "./encode-resource.ts";
+export {
+  type NodeDescription,
+  type NodePort,
+  readNode,
+  refuseNode,
+  writeNode,
+} from "./node.ts";
+export { type ResourceType, resourceTypeOf, resourceTypes, typeUrls } from "./resource-types.ts";
+export { createXdsServer, type XdsServer, type XdsServerOptions } from "./server.ts";
+export type {
+  EncodedResource,
+  ResourceMap,
+  Snapshot,
+  SnapshotSource,
+  SnapshotSubscription,
+  XdsClientInfo,
+  XdsPeer,
+  XdsRefusal,
+  XdsServerEvents,
+} from "./snapshot.ts";
+export { type Status, StatusCode, StatusError } from "./status.ts";
+export type { MessageSink, MessageStream, XdsStream } from "./stream.ts";
