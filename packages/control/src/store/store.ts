@@ -1,5 +1,6 @@
-// The one store interface (decision D2), with etcd's revision semantics: one counter for the whole store,
-// every write gets the next revision, a watch sees every write in revision order, old revisions are compacted.
+// The one store interface (decision D2), with etcd's revision semantics: one counter for the whole
+// store, every write gets the next revision, a watch sees every write in revision order, old
+// revisions are compacted.
 
 /** An object as stored: JSON bytes under a key, with the revisions etcd would give it. */
 export interface StoredObject {
@@ -45,7 +46,10 @@ export type WatchEvent =
 export interface Watcher {
   /** In revision order, each exactly once. */
   onEvent(event: WatchEvent): void;
-  /** The store has nothing newer than `revision` for this watch; called after replay and now and then. */
+  /**
+   * The store has nothing newer than `revision` for this watch; called after replay and now and
+   * then.
+   */
   onProgress?(revision: number): void;
   /** The watch is over; `compacted`: start again from a list (HTTP 410). */
   onEnd(reason: "compacted" | "closed"): void;
@@ -71,7 +75,9 @@ export interface ResourceStore {
   list(options: ListOptions): Promise<ListResult>;
   /** Resolves when the write is durable. Rejects with `exists`. */
   create(key: string, value: Uint8Array): Promise<StoredObject>;
-  /** Rejects with `not-found`, or `conflict` when the stored modRevision is not `expectedRevision`. */
+  /**
+   * Rejects with `not-found`, or `conflict` when the stored modRevision is not `expectedRevision`.
+   */
   update(key: string, value: Uint8Array, expectedRevision: number): Promise<StoredObject>;
   /** Deletes; answers what was deleted. `expectedRevision` 0 means whatever stands there. */
   delete(key: string, expectedRevision?: number): Promise<StoredObject>;
@@ -82,4 +88,10 @@ export interface ResourceStore {
   /** Null while writes work, else the sentence that says why not. */
   readOnlyReason(): string | null;
   close(): Promise<void>;
+}
+
+/** A store that lives in a file of this machine. */
+export interface FileStore extends ResourceStore {
+  /** Writes a consistent copy to a new file; resolves to the one revision it holds. */
+  backup(file: string): Promise<number>;
 }
