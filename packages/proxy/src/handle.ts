@@ -2,6 +2,7 @@
 // main thread; requests run only in worker threads (decision D4).
 
 import type { Runtime } from "@weft/runtime";
+import type { XdsClient, XdsClientHandler } from "@weft/xds";
 import type { LoadRow } from "@weft/xds/messages/weft/v1/agent.js";
 
 export type { LoadRow };
@@ -91,31 +92,6 @@ export interface ProxyIdentity {
   readonly notAfterMs: number;
 }
 
-/** One resource of a delta response, its body the encoded message (not the Any around it). */
-export interface ChangedResource {
-  readonly name: string;
-  readonly version: string;
-  readonly resource: Uint8Array;
-}
-
-/** The side of an xDS client that the proxy implements; give it to `createXdsClient`. */
-export interface XdsHandler {
-  /** Null accepts (ACK), a sentence refuses (NACK): then nothing of the response is used. */
-  onUpdate(
-    typeUrl: string,
-    changed: readonly ChangedResource[],
-    removed: readonly string[],
-  ): string | null;
-  /** The stream came up or went away; counted in `weft_xds_*`. */
-  onConnected?(connected: boolean): void;
-}
-
-/** The side of an xDS client that the proxy uses. */
-export interface XdsSubscriber {
-  subscribe(typeUrl: string, names: readonly string[] | "*"): void;
-  unsubscribe(typeUrl: string, names: readonly string[]): void;
-}
-
 /** `weft proxy …` topics; each answers JSON. */
 export type ProxyTopic =
   | "config"
@@ -133,9 +109,12 @@ export interface ProxyHandle {
   /** Sockets, SVID and a complete snapshot: the program's first request will not fail. */
   readonly ready: Promise<void>;
   readonly isReady: boolean;
-  readonly xdsHandler: XdsHandler;
+  /** Give it to `createXdsClient`. */
+  readonly xdsHandler: XdsClientHandler;
   /** Lets the proxy subscribe to what it needs; call it once the client exists. */
-  attach(client: XdsSubscriber): void;
+  attach(client: Pick<XdsClient, "subscribe" | "unsubscribe">): void;
+  /** Versions of a loaded snapshot's resources, for `XdsClientOptions.held`. */
+  heldVersions(): ReadonlyMap<string, ReadonlyMap<string, string>>;
   setIdentity(identity: ProxyIdentity): void;
   /** Runs the last good configuration; false when the bytes are of another version or damaged. */
   loadSnapshot(bytes: Uint8Array): boolean;

@@ -1,7 +1,6 @@
 // Public surface of the built-in data plane; names only.
 
 export type {
-  ChangedResource,
   ExplainedAttempt,
   ExplainedPolicy,
   Explanation,
@@ -17,6 +16,4 @@ export type {
   ProxyTopic,
   ProxyWorkload,
   UpstreamAddress,
-  XdsHandler,
-  XdsSubscriber,
 } from "./handle.ts";

@@ -1,4 +1,5 @@
 export { type Clock, sleep, type Timer, type Timers } from "./clock.ts";
+export { isLoopback, localAddressTowards } from "./local-address.ts";
 export {
   createLogger,
   type LogFields,
@@ -18,3 +19,35 @@ export {
   type SystemRuntimeOptions,
   systemTimers,
 } from "./system.ts";
+export { InFlight } from "./drain.ts";
+export {
+  type AcceptOptions,
+  acceptConnections,
+  bindListener,
+  type BoundListener,
+  canShareListeners,
+  formatAddress,
+  ListenError,
+} from "./listen.ts";
+export {
+  adoptAccepted,
+  type ByteSocket,
+  type ConnectOptions,
+  connectPlain,
+  flushWrites,
+  type SocketOwner,
+} from "./net.ts";
+export { TimerWheel, type WheelOwner, WheelTimer } from "./timer-wheel.ts";
+export {
+  connectTls,
+  createTlsAcceptor,
+  createTlsContext,
+  type PeerCertificate,
+  peerCertificateOf,
+  type TlsAcceptor,
+  type TlsAcceptorOptions,
+  type TlsConnectOptions,
+  type TlsContext,
+  type TlsIdentity,
+  wrongPeerIdentity,
+} from "./tls.ts";

@@ -1,0 +1,378 @@
+// Byte sockets: TCP or TLS connections as the proxy sees them. Three things make them cheap. Plain sockets
+// read into one buffer per thread (`onread`), so a read allocates nothing. What is written during one
+// event goes out in one system call, gathered in one buffer per thread and flushed when the event's
+// handler returns. Owners are objects with methods: no closure, promise or listener per request.
+//
+// Two seams of Node are used here and nowhere else (docs/decisions/0010): an accepted connection's handle
+// is given to a socket with `onread`, and `push` of a TLS socket is replaced, so that bytes do not pass
+// through the stream machinery.
+
+import { connect as connectTcp, isIP, Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+
+/** Who uses a socket. Bytes are valid only during the call: copy what must outlive it. */
+export interface SocketOwner {
+  /** The connection is up, and for TLS the handshake done; outgoing connections only. */
+  onConnected(): void;
+  onBytes(bytes: Buffer): void;
+  /** The peer sends nothing more. */
+  onEnd(): void;
+  /** After a write answered false: more may be written. */
+  onDrain(): void;
+  /** Over, exactly once; `errorCode` is "" after an orderly end, else a name like ECONNRESET. */
+  onClosed(errorCode: string): void;
+}
+
+export interface ByteSocket {
+  owner: SocketOwner;
+  readonly isClosed: boolean;
+  /** Bytes written and not yet taken by the system exceed the high-water mark. */
+  readonly isBlocked: boolean;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localPort: number;
+  /** Bytes read and written over its life. */
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** The TLS side of it, null for plain TCP. */
+  readonly tls: TLSSocket | null;
+  /** Gathers; what was gathered goes out when the current event ends. False: stop until `onDrain`. */
+  write(bytes: Buffer): boolean;
+  /** Stops reading after the current call. */
+  pause(): void;
+  resume(): void;
+  /** Sends what is gathered, then FIN. Reading goes on. */
+  end(): void;
+  /** Closes now; gathered bytes are sent if the system takes them at once. */
+  destroy(): void;
+  /** Closes with a reset, so that the peer cannot take a cut message for a whole one. */
+  reset(): void;
+}
+
+const readBufferBytes = 64 * 1024;
+const gatherBytes = 64 * 1024;
+/** A chunk from this size on is written by itself rather than copied beside others. */
+const copyBytesMax = 32 * 1024;
+
+/** Every plain socket of this thread reads into it; handlers run to their end before the next read. */
+const readBuffer: Buffer = Buffer.allocUnsafeSlow(readBufferBytes);
+
+let gather: Buffer = Buffer.allocUnsafeSlow(gatherBytes);
+let gatherStart = 0;
+let gatherEnd = 0;
+let gatherOwner: TcpSocket | null = null;
+
+/** Sends what handlers gathered. Every event of a socket ends with it; other entries call it themselves. */
+export function flushWrites(): void {
+  if (gatherOwner !== null) flushGather(gatherOwner);
+}
+
+const noOwner: SocketOwner = {
+  onConnected() {},
+  onBytes() {},
+  onEnd() {},
+  onDrain() {},
+  onClosed() {},
+};
+
+/** A socket of Node with a place for ours. */
+interface Attached extends Socket {
+  weft?: TcpSocket;
+}
+
+class TcpSocket implements ByteSocket {
+  owner: SocketOwner = noOwner;
+  isClosed = false;
+  isBlocked = false;
+  readonly tls: TLSSocket | null;
+  /** The port is asked for often, by logs and headers, and costs a system call each time. */
+  #remotePort = -1;
+  #remoteAddress = "";
+  #isEnding = false;
+  #isPaused = false;
+  #errorCode = "";
+  readonly socket: Socket;
+
+  constructor(socket: Socket, tls: TLSSocket | null) {
+    this.socket = socket;
+    this.tls = tls;
+    (socket as Attached).weft = this;
+    socket.on("error", onSocketError);
+    socket.on("close", onSocketClose);
+    socket.on("drain", onSocketDrain);
+    socket.push = tls === null ? pushPlain : pushTls;
+  }
+
+  get remoteAddress(): string {
+    if (this.#remoteAddress === "") this.#remoteAddress = this.socket.remoteAddress ?? "";
+    return this.#remoteAddress;
+  }
+
+  get remotePort(): number {
+    if (this.#remotePort < 0) this.#remotePort = this.socket.remotePort ?? 0;
+    return this.#remotePort;
+  }
+
+  get localPort(): number {
+    return this.socket.localPort ?? 0;
+  }
+
+  get bytesRead(): number {
+    return this.socket.bytesRead;
+  }
+
+  get bytesWritten(): number {
+    return this.socket.bytesWritten;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  write(bytes: Buffer): boolean {
+    if (this.isClosed || this.#isEnding) return false;
+    const length = bytes.length;
+    if (gatherOwner !== this) {
+      if (gatherOwner !== null) flushGather(gatherOwner);
+      gatherOwner = this;
+    }
+    if (gatherEnd + length > gather.length || length > copyBytesMax) {
+      return this.#writeLarge(bytes);
+    }
+    bytes.copy(gather, gatherEnd);
+    gatherEnd += length;
+    return !this.isBlocked;
+  }
+
+  /** What does not fit beside the gathered bytes; copied, because the caller's bytes are only lent. */
+  #writeLarge(bytes: Buffer): boolean {
+    const together = Buffer.allocUnsafeSlow(gatherEnd - gatherStart + bytes.length);
+    gather.copy(together, 0, gatherStart, gatherEnd);
+    bytes.copy(together, gatherEnd - gatherStart);
+    gatherEnd = gatherStart;
+    gatherOwner = null;
+    if (!this.socket.write(together)) this.isBlocked = true;
+    return !this.isBlocked;
+  }
+
+  pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    // Inside `onBytes` the return value of the read callback stops the handle; elsewhere this does.
+    if (this.tls === null) this.socket.pause();
+    else stopReading(this.socket);
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    if (this.isClosed) return;
+    if (this.tls === null) this.socket.resume();
+    else this.socket._read(0);
+  }
+
+  end(): void {
+    if (this.isClosed || this.#isEnding) return;
+    if (gatherOwner === this) flushGather(this);
+    this.#isEnding = true;
+    this.socket.end();
+  }
+
+  destroy(): void {
+    if (this.isClosed) return;
+    if (gatherOwner === this) flushGather(this);
+    this.socket.destroy();
+  }
+
+  reset(): void {
+    if (this.isClosed) return;
+    if (gatherOwner === this) dropGather();
+    if (this.tls === null) this.socket.resetAndDestroy();
+    else this.socket.destroy();
+  }
+
+  failed(errorCode: string): void {
+    this.#errorCode = errorCode;
+  }
+
+  closed(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    if (gatherOwner === this) dropGather();
+    this.owner.onClosed(this.#errorCode);
+    flushWrites();
+  }
+
+  /** Leaves the Node socket to somebody else (TLS over it), as if it had never been here. */
+  detach(): void {
+    this.socket.off("error", onSocketError);
+    this.socket.off("close", onSocketClose);
+    this.socket.off("drain", onSocketDrain);
+    this.isClosed = true;
+    delete (this.socket as Attached).weft;
+    Reflect.deleteProperty(this.socket, "push");
+  }
+}
+
+function flushGather(socket: TcpSocket): void {
+  gatherOwner = null;
+  const from = gatherStart;
+  const to = gatherEnd;
+  gatherStart = to;
+  if (to === from) return;
+  const node = socket.socket;
+  if (!node.write(gather.subarray(from, to))) socket.isBlocked = true;
+  if (node.writableLength === 0) {
+    // The system took everything at once: the place can be used again.
+    gatherStart = from;
+    gatherEnd = from;
+  } else if (gather.length - to < gatherBytes / 4) {
+    gather = Buffer.allocUnsafeSlow(gatherBytes);
+    gatherStart = 0;
+    gatherEnd = 0;
+  }
+}
+
+function dropGather(): void {
+  gatherOwner = null;
+  gatherEnd = gatherStart;
+}
+
+function onSocketError(this: Socket, error: NodeJS.ErrnoException): void {
+  (this as Attached).weft?.failed(error.code ?? "EIO");
+}
+
+function onSocketClose(this: Socket): void {
+  (this as Attached).weft?.closed();
+}
+
+function onSocketDrain(this: Socket): void {
+  const own = (this as Attached).weft;
+  if (own === undefined || own.isClosed) return;
+  own.isBlocked = false;
+  own.owner.onDrain();
+  flushWrites();
+}
+
+function onSocketConnected(this: Socket): void {
+  const own = (this as Attached).weft;
+  if (own === undefined || own.isClosed) return;
+  own.owner.onConnected();
+  flushWrites();
+}
+
+/** Node calls it with the bytes of a TLS read, or null at the peer's end. False stops reading. */
+function pushTls(this: Socket, chunk: Buffer | null): boolean {
+  const own = (this as Attached).weft;
+  if (own === undefined || own.isClosed) return false;
+  if (chunk === null) own.owner.onEnd();
+  else own.owner.onBytes(chunk);
+  flushWrites();
+  return !own.isPaused;
+}
+
+/** Of a plain socket only the end comes this way. */
+function pushPlain(this: Socket, chunk: Buffer | null): boolean {
+  const own = (this as Attached).weft;
+  if (own === undefined || own.isClosed) return false;
+  if (chunk === null) own.owner.onEnd();
+  flushWrites();
+  return false;
+}
+
+/** `onread` callbacks get no socket, hence one closure per connection. */
+function readInto(): {
+  buffer: Buffer;
+  callback: (length: number) => boolean;
+  bind(s: Socket): void;
+} {
+  let own: TcpSocket | undefined;
+  return {
+    buffer: readBuffer,
+    callback(length) {
+      if (own === undefined || own.isClosed) return false;
+      own.owner.onBytes(readBuffer.subarray(0, length));
+      flushWrites();
+      return !own.isPaused;
+    },
+    bind(socket) {
+      own = (socket as Attached).weft;
+    },
+  };
+}
+
+interface WithHandle {
+  _handle: { reading: boolean; readStop(): number } | null;
+  _server: unknown;
+}
+
+function stopReading(socket: Socket): void {
+  const handle = (socket as unknown as WithHandle)._handle;
+  if (handle === null || !handle.reading) return;
+  handle.reading = false;
+  handle.readStop();
+}
+
+/** Takes over an accepted, paused connection (`listen.ts`). Reading starts at the first `resume`. */
+export function adoptAccepted(accepted: Socket): ByteSocket {
+  const from = accepted as unknown as WithHandle;
+  const handle = from._handle;
+  const read = readInto();
+  const socket = new Socket({
+    handle,
+    allowHalfOpen: true,
+    pauseOnCreate: true,
+    onread: read,
+  } as unknown as ConstructorParameters<typeof Socket>[0]);
+  // The accepted socket must not close the handle when it is collected, nor be counted twice.
+  from._handle = null;
+  (socket as unknown as WithHandle)._server = from._server;
+  const own = new TcpSocket(socket, null);
+  read.bind(socket);
+  own.pause();
+  return own;
+}
+
+/** Takes over a TLS socket whose handshake is done. */
+export function adoptTls(socket: TLSSocket): ByteSocket {
+  return new TcpSocket(socket, socket);
+}
+
+/** The Node socket under a plain ByteSocket, with `firstBytes` given back to it, for TLS on top of it. */
+export function releaseForTls(socket: ByteSocket, firstBytes: Buffer): Socket {
+  if (!(socket instanceof TcpSocket)) throw new TypeError("not a socket of this process");
+  socket.detach();
+  if (firstBytes.length > 0) socket.socket.unshift(Buffer.from(firstBytes));
+  return socket.socket;
+}
+
+export interface ConnectOptions {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Opens a plain connection; `owner.onConnected` or `owner.onClosed` follows. */
+export function connectPlain(options: ConnectOptions, owner: SocketOwner): ByteSocket {
+  const read = readInto();
+  const socket = connectTcp({
+    host: options.address,
+    port: options.port,
+    noDelay: true,
+    allowHalfOpen: true,
+    autoSelectFamily: isIP(options.address) === 0,
+    onread: read,
+  });
+  const own = new TcpSocket(socket, null);
+  read.bind(socket);
+  own.owner = owner;
+  socket.on("connect", onSocketConnected);
+  return own;
+}
+
+/** Wraps a TLS client socket that is still connecting; `onConnected` comes after the handshake. */
+export function adoptTlsConnecting(socket: TLSSocket, owner: SocketOwner): ByteSocket {
+  const own = new TcpSocket(socket, socket);
+  own.owner = owner;
+  socket.on("secureConnect", onSocketConnected);
+  return own;
+}
