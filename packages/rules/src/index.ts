@@ -1,0 +1,56 @@
+// The public surface of `@weft/rules`; names only.
+
+export {
+  type Algorithm,
+  CircuitLimitsRow,
+  type ClusterKind,
+  ClusterRow,
+  OutlierRow,
+  RetryBudgetRow,
+  SecretRow,
+  TransportRow,
+  transportFor,
+  UpstreamTlsRow,
+} from "./cluster-table.ts";
+export {
+  Compilation,
+  type Compiled,
+  type CompileError,
+  compileChanges,
+  emptyTables,
+  type ResourceBytes,
+  type ResourceChange,
+  type Tables,
+} from "./compile.ts";
+export { type EndpointHealth, EndpointRow, EndpointTable } from "./endpoint-table.ts";
+export { chooseCluster, matchRoute, matchVirtualHost, type RequestView } from "./match.ts";
+export { createPicker, type PickerSettings } from "./pick/index.ts";
+export { type Candidate, type Chance, isUsable, type Picker } from "./pick/picker.ts";
+export { Pattern, type RegexEngine } from "./regex.ts";
+export { AttemptFailure, isRetryableFailure, isRetryableResponse } from "./retryable.ts";
+export { editHeaders, redirectLocation, rewriteAuthority, rewritePath } from "./rewrite.ts";
+export { RouteTable, VirtualHostRow } from "./route-table.ts";
+export {
+  ChainRow,
+  type ClientCertificateHeader,
+  DirectResponseRow,
+  type Direction,
+  DownstreamTlsRow,
+  HeaderEdit,
+  HeaderMatchRow,
+  HttpRow,
+  ListenerRow,
+  MirrorRow,
+  type MtlsMode,
+  PolicyLabel,
+  type Protocol,
+  QueryMatchRow,
+  RedirectRow,
+  RetryRow,
+  RewriteRow,
+  RouteMatchRow,
+  RouteRow,
+  TcpRow,
+  TextMatchRow,
+  WeightedClusterRow,
+} from "./tables.ts";

@@ -1,0 +1,3 @@
+// Which routes of a virtual host a path can meet, without looking at each.
+
+export class PathIndex {}
