@@ -1,0 +1,5 @@
+export { Agent } from "./agent.ts";
+export { type AgentErrorCode, AgentFailure } from "./failure.ts";
+export { findToken, type JoinToken, parseToken } from "./identity/token.ts";
+export type { AgentOptions, UpstreamOption, WorkloadProtocol } from "./options.ts";
+export { type RunOptions, runWorkload } from "./run.ts";

@@ -1,0 +1,47 @@
+// What a workload's agent is told: the flags of `weft run` and `weft sidecar`, resolved.
+
+import type { Runtime } from "@weft/runtime";
+
+export type WorkloadProtocol = "http" | "http2" | "grpc" | "tcp";
+
+/** `--upstream S[.N][:PORT]`. */
+export interface UpstreamOption {
+  /** As written on the flag; names the environment variable. */
+  readonly written: string;
+  readonly service: string;
+  readonly namespace: string;
+  readonly port: number | null;
+}
+
+export interface AgentOptions {
+  readonly runtime: Runtime;
+  readonly dataDir: string;
+  /** `host:port` of the control plane's gRPC port. */
+  readonly control: string;
+  readonly tokenFile: string | null;
+  readonly namespace: string;
+  readonly service: string;
+  readonly serviceAccount: string;
+  readonly version: string;
+  /** The program's own port; null: client-only. */
+  readonly port: number | null;
+  readonly protocol: WorkloadProtocol;
+  readonly upstreams: readonly UpstreamOption[];
+  readonly healthPath: string | null;
+  /** Null: 127.0.0.1 when the control plane is on loopback, else this host's address towards it. */
+  readonly address: string | null;
+  readonly appAddress: string;
+  readonly concurrency: number;
+  readonly drainMs: number;
+  /** Start the program without waiting for SVID and snapshot. */
+  readonly noWait: boolean;
+  /** Lives for one command: registered in memory only, leaves nothing on disk. */
+  readonly ephemeral: boolean;
+  /** Keep decision records for `weft request`. */
+  readonly explain: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly locality: { readonly region: string; readonly zone: string };
+  readonly weight: number;
+  /** Version of Weft itself, "MAJOR.MINOR.PATCH". */
+  readonly weftVersion: string;
+}

@@ -1,0 +1,133 @@
+// The program beside the proxy: started in a process group of its own with its standard streams untouched,
+// ended politely, then firmly. A guard ends it when this process is killed.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { constants } from "node:os";
+import type { Runtime, Timer } from "@weft/runtime";
+
+export interface ProgramOptions {
+  readonly runtime: Runtime;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** The whole environment of the program. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Milliseconds between TERM and KILL. */
+  readonly killAfterMs: number;
+}
+
+export type ProgramExit =
+  | { readonly kind: "exited"; readonly code: number }
+  | { readonly kind: "signalled"; readonly signal: NodeJS.Signals }
+  | { readonly kind: "not-started"; readonly message: string; readonly code: number };
+
+/** The exit code a shell would report for this end: 127 not found, 126 not executable, 128 + n for a signal. */
+export function exitCodeOf(exit: ProgramExit): number {
+  if (exit.kind === "signalled") return 128 + constants.signals[exit.signal];
+  return exit.code;
+}
+
+export class Program {
+  readonly exited: Promise<ProgramExit>;
+  readonly #child: ChildProcess;
+  readonly #runtime: Runtime;
+  readonly #killAfterMs: number;
+  #guard: ChildProcess | null = null;
+  #killTimer: Timer | null = null;
+  #isOver = false;
+
+  constructor(options: ProgramOptions) {
+    this.#runtime = options.runtime;
+    this.#killAfterMs = options.killAfterMs;
+    // `detached` gives the program a session, and so a process group, of its own.
+    this.#child = spawn(options.command, [...options.args], {
+      stdio: "inherit",
+      detached: true,
+      env: { ...options.environment },
+    });
+    this.exited = new Promise((resolve) => {
+      this.#child.once("error", (error: NodeJS.ErrnoException) => {
+        if (this.#child.pid !== undefined) return;
+        this.#finish();
+        resolve(notStarted(options.command, error));
+      });
+      this.#child.once("exit", (code, signal) => {
+        this.#finish();
+        resolve(
+          signal === null ? { kind: "exited", code: code ?? 0 } : { kind: "signalled", signal },
+        );
+      });
+    });
+    if (this.#child.pid !== undefined) this.#guard = startGuard(this.#child.pid);
+  }
+
+  get pid(): number | null {
+    return this.#child.pid ?? null;
+  }
+
+  /** TERM to the process group now, KILL when it is still there after the grace. */
+  terminate(): void {
+    if (this.#isOver) return;
+    this.#signal("SIGTERM");
+    this.#killTimer ??= this.#runtime.timers.after(this.#killAfterMs, () => this.kill());
+  }
+
+  /** KILL to the process group. */
+  kill(): void {
+    if (!this.#isOver) this.#signal("SIGKILL");
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    const pid = this.#child.pid;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, signal);
+    } catch {
+      // The group is gone already; the exit event is on its way.
+    }
+  }
+
+  #finish(): void {
+    // What the program left behind in its group goes with it.
+    this.#signal("SIGTERM");
+    this.#isOver = true;
+    this.#killTimer?.cancel();
+    this.#guard?.kill("SIGKILL");
+  }
+}
+
+/**
+ * A shell that waits for the end of a pipe only this process holds: when this process dies, even by KILL, the
+ * pipe closes and the program's group gets TERM. It costs one idle `sh`.
+ */
+function startGuard(groupId: number): ChildProcess {
+  const guard = spawn(
+    "/bin/sh",
+    ["-c", 'read -r _; kill -TERM "-$1" 2>/dev/null', "weft-guard", String(groupId)],
+    {
+      stdio: ["pipe", "ignore", "ignore"],
+      detached: true,
+      env: {},
+    },
+  );
+  guard.on("error", () => {});
+  guard.unref();
+  return guard;
+}
+
+function notStarted(command: string, error: NodeJS.ErrnoException): ProgramExit {
+  if (error.code === "ENOENT") {
+    return {
+      kind: "not-started",
+      code: 127,
+      message: `cannot start "${command}": no such program; give its path or put its folder on PATH`,
+    };
+  }
+  if (error.code === "EACCES") {
+    return {
+      kind: "not-started",
+      code: 126,
+      message: `cannot start "${command}": it is not executable; try chmod +x or start it through its interpreter`,
+    };
+  }
+  return { kind: "not-started", code: 126, message: `cannot start "${command}": ${error.message}` };
+}

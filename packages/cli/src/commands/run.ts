@@ -1,0 +1,28 @@
+// `weft run … -- CMD ARGS…`: a program in the mesh.
+
+import type { Command } from "commander";
+import type { CliContext } from "../context.ts";
+import { runtimeWithLogFile } from "../log-file.ts";
+import { listenForStop } from "../signals.ts";
+import { addWorkloadFlags, agentOptions, type WorkloadFlags } from "../workload-flags.ts";
+
+export function defineRun(program: Command, context: CliContext): void {
+  const command = program
+    .command("run")
+    .description("run a program with a proxy beside it")
+    .argument("[command...]", "the program and its arguments, after --")
+    .passThroughOptions();
+  addWorkloadFlags(command).action(async (words: string[], flags: WorkloadFlags) => {
+    const { runWorkload } = await import("@weft/agent");
+    const signals = listenForStop();
+    const runtime = runtimeWithLogFile(context, flags.logFile);
+    process.exitCode = await runWorkload({
+      ...agentOptions(context, runtime, flags),
+      command: words.length === 0 ? null : words,
+      environment: context.environment,
+      stop: signals.stop,
+      stopNow: signals.stopNow,
+    });
+    signals.release();
+  });
+}

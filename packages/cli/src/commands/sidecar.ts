@@ -1,0 +1,25 @@
+// `weft sidecar`: the proxy for a program that somebody else starts.
+
+import type { Command } from "commander";
+import type { CliContext } from "../context.ts";
+import { runtimeWithLogFile } from "../log-file.ts";
+import { listenForStop } from "../signals.ts";
+import { addWorkloadFlags, agentOptions, type WorkloadFlags } from "../workload-flags.ts";
+
+export function defineSidecar(program: Command, context: CliContext): void {
+  const command = program
+    .command("sidecar")
+    .description("run a proxy beside a program that is started by other means");
+  addWorkloadFlags(command).action(async (flags: WorkloadFlags) => {
+    const { runWorkload } = await import("@weft/agent");
+    const signals = listenForStop();
+    process.exitCode = await runWorkload({
+      ...agentOptions(context, runtimeWithLogFile(context, flags.logFile), flags),
+      command: null,
+      environment: context.environment,
+      stop: signals.stop,
+      stopNow: signals.stopNow,
+    });
+    signals.release();
+  });
+}
