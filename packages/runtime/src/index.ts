@@ -1,4 +1,5 @@
 export { type Clock, sleep, type Timer, type Timers } from "./clock.ts";
+export { freePort } from "./free-port.ts";
 export { isLoopback, localAddressTowards } from "./local-address.ts";
 export {
   createLogger,
