@@ -7,7 +7,8 @@ import type { EndpointTable, OutlierRow } from "@weft/rules";
 import {
   createCounterPage,
   type EndpointSlots,
-  SlotCounters,
+  type SlotCounters,
+  slotCounters,
   slotsPerPage,
 } from "./outlier-counters.ts";
 
