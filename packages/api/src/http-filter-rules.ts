@@ -1,0 +1,90 @@
+// What the Gateway API demands of an HTTPRoute's filters beyond their schema (there CEL, here code).
+
+import type { Reporter } from "./field-error.ts";
+import type { HttpPathModifier, HttpRequestMirror, HttpRouteFilter } from "./http-route-filter.ts";
+import type { BackendObjectReference } from "./ref.ts";
+
+/** The field that belongs to each filter type. */
+const fieldOf = {
+  RequestHeaderModifier: "requestHeaderModifier",
+  ResponseHeaderModifier: "responseHeaderModifier",
+  RequestMirror: "requestMirror",
+  RequestRedirect: "requestRedirect",
+  URLRewrite: "urlRewrite",
+  ExtensionRef: "extensionRef",
+  CORS: "cors",
+} as const;
+
+const ONCE: readonly string[] = [
+  "RequestHeaderModifier",
+  "ResponseHeaderModifier",
+  "RequestRedirect",
+  "URLRewrite",
+  "CORS",
+];
+
+/** A filter has the field of its type and no other. */
+export function checkFilter(filter: HttpRouteFilter, report: Reporter): void {
+  for (const [type, field] of Object.entries(fieldOf)) {
+    const isSet = filter[field] !== undefined;
+    if (isSet && filter.type !== type) {
+      report.forbidden(field, `only a filter of type ${type} has it, not ${filter.type}`);
+    } else if (!isSet && filter.type === type) {
+      report.required(field, `a filter of type ${type} needs it`);
+    }
+  }
+}
+
+export function checkFilters(filters: readonly HttpRouteFilter[], report: Reporter): void {
+  const seen = new Set<string>();
+  filters.forEach(({ type }, index) => {
+    if (ONCE.includes(type) && seen.has(type)) report.duplicate(`[${index}].type`, type);
+    seen.add(type);
+  });
+  if (seen.has("RequestRedirect") && seen.has("URLRewrite")) {
+    report.invalid("", [...seen], "RequestRedirect and URLRewrite cannot stand together");
+  }
+}
+
+export function checkPathModifier(modifier: HttpPathModifier, report: Reporter): void {
+  const pairs = [
+    ["ReplaceFullPath", "replaceFullPath"],
+    ["ReplacePrefixMatch", "replacePrefixMatch"],
+  ] as const;
+  for (const [type, field] of pairs) {
+    const isSet = modifier[field] !== undefined;
+    if (isSet && modifier.type !== type) report.forbidden(field, `only type ${type} has it`);
+    if (!isSet && modifier.type === type) report.required(field, `type ${type} needs it`);
+  }
+}
+
+/** A Service is always named with its port. */
+export function checkServicePort(backend: BackendObjectReference, report: Reporter): void {
+  const { group = "", kind = "Service", port } = backend;
+  if (group === "" && kind === "Service" && port === undefined) {
+    report.required("port", "a Service needs one");
+  }
+}
+
+export function checkMirror(mirror: HttpRequestMirror, report: Reporter): void {
+  if (mirror.percent !== undefined && mirror.fraction !== undefined) {
+    report.forbidden("fraction", "percent and fraction cannot stand together");
+  }
+}
+
+export function checkFraction(
+  fraction: { numerator: number; denominator?: number },
+  report: Reporter,
+): void {
+  const { numerator, denominator = 100 } = fraction;
+  if (numerator > denominator) {
+    report.invalid("numerator", numerator, `must be no more than the denominator ${denominator}`);
+  }
+}
+
+/** `*` stands for everything, so it stands alone. */
+export function checkCorsList(values: readonly string[], report: Reporter): void {
+  if (values.includes("*") && values.length > 1) {
+    report.invalid("", values, "'*' cannot stand beside other values");
+  }
+}

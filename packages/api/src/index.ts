@@ -1,0 +1,112 @@
+// The public surface of @weft/api.
+
+export {
+  ageColumn,
+  type CellValue,
+  type Column,
+  formatAge,
+  formatElapsed,
+  nameColumn,
+} from "./column.ts";
+export { type Condition, findCondition, formatTime, withCondition } from "./condition.ts";
+export type { ConfigMap } from "./config-map.ts";
+export { formatDuration, parseDurationMs } from "./duration.ts";
+export { type Endpoint, type EndpointSlice, SERVICE_NAME_LABEL } from "./endpoint-slice.ts";
+export type { Event } from "./event.ts";
+export {
+  type FieldError,
+  type FieldErrorReason,
+  formatFieldError,
+  type ValidateOptions,
+} from "./field-error.ts";
+export { isIpAddress, isIpv4, isIpv6 } from "./format.ts";
+export type { Gateway, GatewayListener, GatewaySpec, GatewayStatus } from "./gateway.ts";
+export { type GatewayClass, WEFT_CONTROLLER } from "./gateway-class.ts";
+export type {
+  HttpBackendRef,
+  HttpHeaderMatch,
+  HttpPathMatch,
+  HttpQueryParamMatch,
+  HttpRoute,
+  HttpRouteMatch,
+  HttpRouteRule,
+  HttpRouteSpec,
+  HttpRouteTimeouts,
+  RouteParentStatus,
+} from "./http-route.ts";
+export type {
+  HttpCors,
+  HttpHeader,
+  HttpHeaderModifier,
+  HttpPathModifier,
+  HttpRequestMirror,
+  HttpRequestRedirect,
+  HttpRouteFilter,
+  HttpUrlRewrite,
+} from "./http-route-filter.ts";
+export type { ApiObject, KindInfo, ObjectOfKind, Verb } from "./kind.ts";
+export {
+  allKinds,
+  apiVersionOf,
+  findKind,
+  findKindByPlural,
+  findKindByWord,
+  type KindName,
+  kinds,
+  type ObjectByKind,
+  reviews,
+  storedKinds,
+} from "./kinds.ts";
+export type { LabelSelector } from "./label-selector.ts";
+export { MESH_CONFIG_NAME, type MeshConfig, type MeshConfigSpec } from "./mesh-config.ts";
+export type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from "./metadata.ts";
+export {
+  dnsLabelError,
+  dnsSubdomainError,
+  labelValueError,
+  qualifiedNameError,
+  serviceNameError,
+} from "./name.ts";
+export type { Namespace } from "./namespace.ts";
+export {
+  type MtlsMode,
+  type PeerAuthentication,
+  type PeerAuthenticationSpec,
+} from "./peer-authentication.ts";
+export type { PolicyTargetReference } from "./policy-target.ts";
+export { GATEWAY_GROUP, type ParentReference } from "./ref.ts";
+export type {
+  BackendObjectReference,
+  LocalObjectReference,
+  ObjectReference,
+  SecretObjectReference,
+} from "./ref.ts";
+export type { ReferenceGrant, ReferenceGrantSpec } from "./reference-grant.ts";
+export type { Schema, Static } from "./schema.ts";
+export type { Secret } from "./secret.ts";
+export type { SelfSubjectAccessReview } from "./self-subject-access-review.ts";
+export type { Service, ServicePort, ServiceSpec } from "./service.ts";
+export type { ServiceAccount } from "./service-account.ts";
+export type { TrafficPolicy, TrafficPolicySpec } from "./traffic-policy.ts";
+export type {
+  CircuitBreakerSettings,
+  LoadBalancerAlgorithm,
+  LoadBalancerSettings,
+  OutlierDetectionSettings,
+  RetryCondition,
+  RetrySettings,
+  TimeoutSettings,
+  TrafficSettings,
+} from "./traffic-settings.ts";
+export { listKey } from "./validate.ts";
+export {
+  REGISTERED_ANNOTATION,
+  SERVICE_LABEL,
+  VERSION_LABEL,
+  WEFT_GROUP,
+  WEFT_VERSION,
+  type Workload,
+  type WorkloadPort,
+  type WorkloadSpec,
+  type WorkloadStatus,
+} from "./workload.ts";

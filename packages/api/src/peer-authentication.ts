@@ -1,0 +1,96 @@
+// PeerAuthentication (weft.dev): whether callers must prove who they are (design sections 5 to 7).
+
+import { pathColumn } from "./column.ts";
+import { conditions } from "./condition.ts";
+import { defineKind, kindSchema } from "./define-kind.ts";
+import type { KindInfo } from "./kind.ts";
+import { portNumber } from "./name.ts";
+import { checkTargets, policyTargetReferenceSchema } from "./policy-target.ts";
+import { choice, list, object, type Static } from "./schema.ts";
+import { WEFT_GROUP, WEFT_VERSION } from "./workload.ts";
+
+export const MTLS_MODES = ["Strict", "Permissive", "Disable"] as const;
+export type MtlsMode = (typeof MTLS_MODES)[number];
+
+export const mtlsSchema = object(
+  "Mutual TLS on the way in.",
+  {
+    mode: choice(
+      "Strict refuses plaintext, Permissive takes both, Disable offers no TLS.",
+      MTLS_MODES,
+    ),
+  },
+  { required: ["mode"] },
+);
+
+const portLevel = object(
+  "Another mode for one port.",
+  { port: portNumber("The workload's own port."), mtls: mtlsSchema },
+  { required: ["port", "mtls"] },
+);
+
+const spec = object("Whom it is for and what it demands.", {
+  targetRefs: list(
+    "Services; absent: every workload of the namespace.",
+    policyTargetReferenceSchema,
+    {
+      minItems: 1,
+      maxItems: 16,
+    },
+  ),
+  mtls: mtlsSchema,
+  portLevel: list("Ports that differ.", portLevel, {
+    listType: "map",
+    keys: ["port"],
+    maxItems: 64,
+  }),
+});
+
+const status = object("What became of the policy.", {
+  conditions: conditions("Accepted, Conflicted and Programmed."),
+});
+
+export type PeerAuthenticationSpec = Static<typeof spec>;
+
+const schema = kindSchema(
+  "weft.dev/v1alpha1",
+  "PeerAuthentication",
+  "Whether callers must prove who they are by mutual TLS.",
+  { spec, status },
+  { required: ["spec"] },
+);
+
+export type PeerAuthentication = Static<typeof schema>;
+
+export const peerAuthenticationKind: KindInfo<PeerAuthentication> = defineKind({
+  schema,
+  group: WEFT_GROUP,
+  version: WEFT_VERSION,
+  kind: "PeerAuthentication",
+  plural: "peerauthentications",
+  shortNames: ["pa"],
+  categories: ["weft"],
+  namespaced: true,
+  columns: [
+    pathColumn("Mode", "The mode.", ".spec.mtls.mode"),
+    pathColumn(
+      "Accepted",
+      "Whether it is in force.",
+      '.status.conditions[?(@.type=="Accepted")].status',
+    ),
+    pathColumn(
+      "Programmed",
+      "Whether proxies run it.",
+      '.status.conditions[?(@.type=="Programmed")].status',
+      {
+        wide: true,
+      },
+    ),
+  ],
+  check(object, report) {
+    checkTargets(object.spec.targetRefs ?? [], object.metadata, report.at("spec.targetRefs"));
+    if (object.spec.mtls === undefined && (object.spec.portLevel ?? []).length === 0) {
+      report.required("spec.mtls", "unless portLevel says something");
+    }
+  },
+});
