@@ -1,0 +1,104 @@
+// Which mode of mutual TLS a port of a workload is in, and why (design sections 5 and 6). Policies that target
+// a Service apply to every workload it selects, whatever name the caller used.
+
+import {
+  MESH_CONFIG_NAME,
+  type MtlsMode,
+  type PeerAuthentication,
+  type Workload,
+  type WorkloadPort,
+} from "@weft/api";
+import { servicesOf } from "../model/membership.ts";
+import { type Model, type ObjectKey, splitKey } from "../model/model.ts";
+import { byAge, policyOn } from "../model/policy-targets.ts";
+import { type ServicePort, servicePortsOf, workloadPortFor } from "../model/service-ports.ts";
+import type { ValueOrigin } from "./effective-policy.ts";
+import { meshConfigOf, type Sourced } from "./settings.ts";
+
+type Level = "Port" | "Service" | "Namespace";
+
+/** The mode of one port of a workload. */
+export function modeOf(model: Model, workload: Workload, port: WorkloadPort): Sourced<MtlsMode> {
+  const namespace = workload.metadata.namespace ?? "";
+  if (model.byNamespace.get(`PeerAuthentication/${namespace}`).size === 0) {
+    return wideMode(model, namespace, port.port);
+  }
+  const services = servicesOf(model, workload);
+  const onPort: PeerAuthentication[] = [];
+  const onService: PeerAuthentication[] = [];
+  for (const key of services) {
+    const service = model.objects.Service.get(key);
+    if (service === undefined) continue;
+    for (const servicePort of servicePortsOf(model, service)) {
+      if (workloadPortFor(servicePort, workload) !== port) continue;
+      const policy = attached(model, key, servicePort.name);
+      if (policy !== null) onPort.push(policy);
+    }
+    const policy = attached(model, key, null);
+    if (policy !== null) onService.push(policy);
+  }
+  return (
+    decide(onPort.sort(byAge), port.port, "Port") ??
+    decide(onService.sort(byAge), port.port, "Service") ??
+    wideMode(model, namespace, port.port)
+  );
+}
+
+/** The mode a service itself is in, whether it has workloads or not. */
+export function serviceModeOf(
+  model: Model,
+  service: ObjectKey,
+  servicePort: Pick<ServicePort, "name" | "targetPort">,
+): Sourced<MtlsMode> {
+  const number = typeof servicePort.targetPort === "number" ? servicePort.targetPort : null;
+  const onPort = attached(model, service, servicePort.name);
+  const onService = attached(model, service, null);
+  return (
+    decide(onPort === null ? [] : [onPort], number, "Port") ??
+    decide(onService === null ? [] : [onService], number, "Service") ??
+    wideMode(model, splitKey(service).namespace, number)
+  );
+}
+
+function attached(
+  model: Model,
+  service: ObjectKey,
+  section: string | null,
+): PeerAuthentication | null {
+  if (section === "") return null;
+  const { namespace, name } = splitKey(service);
+  return policyOn(model, "PeerAuthentication", namespace, { kind: "Service", name, section });
+}
+
+function wideMode(model: Model, namespace: string, portNumber: number | null): Sourced<MtlsMode> {
+  const target = { kind: "Namespace", name: namespace, section: null } as const;
+  const policy = policyOn(model, "PeerAuthentication", namespace, target);
+  const written = decide(policy === null ? [] : [policy], portNumber, "Namespace");
+  if (written !== null) return written;
+  const mesh = meshConfigOf(model)?.spec.mtls?.mode;
+  if (mesh !== undefined) {
+    return { value: mesh, origin: { kind: "MeshConfig", name: MESH_CONFIG_NAME } };
+  }
+  return { value: "Permissive", origin: { kind: "Default" } };
+}
+
+/** The first policy that says something about the port. */
+function decide(
+  policies: readonly PeerAuthentication[],
+  portNumber: number | null,
+  attachedTo: Level,
+): Sourced<MtlsMode> | null {
+  for (const { metadata, spec } of policies) {
+    const ofPort = spec.portLevel?.find((one) => one.port === portNumber)?.mtls.mode;
+    const value = ofPort ?? spec.mtls?.mode;
+    if (value === undefined) continue;
+    const origin: ValueOrigin = {
+      kind: "PeerAuthentication",
+      namespace: metadata.namespace ?? "",
+      name: metadata.name,
+      attachedTo: ofPort === undefined ? attachedTo : "Port",
+    };
+    return { value, origin };
+  }
+  return null;
+}
