@@ -37,7 +37,9 @@ export async function runDemo(options: DemoOptions): Promise<void> {
     logDir,
     environment: context.environment,
     onDied: (program, code) =>
-      context.stderr.write(`demo: ${program.service} ended (${code ?? "not started"}); see ${logDir}\n`),
+      context.stderr.write(
+        `demo: ${program.service} ended (${code ?? "not started"}); see ${logDir}\n`,
+      ),
   });
   for (const program of shopPrograms(directory)) {
     children.start(program, program.hasPort ? await freePort() : 0);
@@ -119,5 +121,7 @@ async function stats(options: DemoOptions): Promise<readonly StatRow[]> {
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  return new Promise((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true }),
+  );
 }

@@ -31,7 +31,13 @@ export function shopPrograms(directory: string): ShopProgram[] {
     command: readonly string[],
     version = "v1",
     hasPort = true,
-  ): ShopProgram => ({ service: name, version, hasPort, command, environment: { VERSION: version } });
+  ): ShopProgram => ({
+    service: name,
+    version,
+    hasPort,
+    command,
+    environment: { VERSION: version },
+  });
   return [
     service("catalog", script("catalog"), "v1"),
     service("catalog", script("catalog"), "v2"),
