@@ -8,11 +8,26 @@ export {
   formatElapsed,
   nameColumn,
 } from "./column.ts";
+export {
+  ApiError,
+  type ApiClient,
+  type ApiClientOptions,
+  type ApiWatchEvent,
+  createApiClient,
+  type ListParameters,
+  type ObjectList,
+  type PatchParameters,
+  type PatchType,
+  type WatchParameters,
+  type WriteParameters,
+} from "./client.ts";
 export { type Condition, findCondition, formatTime, withCondition } from "./condition.ts";
 export type { ConfigMap } from "./config-map.ts";
+export { duplicateFields } from "./duplicate-field.ts";
 export { formatDuration, parseDurationMs } from "./duration.ts";
 export { type Endpoint, type EndpointSlice, SERVICE_NAME_LABEL } from "./endpoint-slice.ts";
 export type { Event } from "./event.ts";
+export { fieldValue, unknownFields } from "./field.ts";
 export {
   type FieldError,
   type FieldErrorReason,
@@ -82,11 +97,22 @@ export type {
   SecretObjectReference,
 } from "./ref.ts";
 export type { ReferenceGrant, ReferenceGrantSpec } from "./reference-grant.ts";
+export { groupPath, restPath } from "./rest-path.ts";
 export type { Schema, Static } from "./schema.ts";
 export type { Secret } from "./secret.ts";
 export type { SelfSubjectAccessReview } from "./self-subject-access-review.ts";
 export type { Service, ServicePort, ServiceSpec } from "./service.ts";
 export type { ServiceAccount } from "./service-account.ts";
+export {
+  failure,
+  invalid,
+  isStatus,
+  type Status,
+  STATUS_CODES,
+  type StatusCause,
+  type StatusDetails,
+  type StatusReason,
+} from "./status.ts";
 export type { TrafficPolicy, TrafficPolicySpec } from "./traffic-policy.ts";
 export type {
   CircuitBreakerSettings,
