@@ -1,5 +1,6 @@
-// The data directory: made 0700, its secret files 0600 and replaced whole, used by one control plane at a time. The
-// lock is a file lock that SQLite holds, so it ends with the process however that ends.
+// The data directory: made 0700, its secret files 0600 and replaced whole, used by one control
+// plane at a time. The lock is a file lock that SQLite holds, so it ends with the process however
+// that ends.
 
 import { chmod, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// The control plane's numbers and names in one place, with their defaults. Flags and tests override them; nothing
-// else in the control plane reads the environment.
+// The control plane's numbers and names in one place, with their defaults. Flags and tests override
+// them; nothing else in the control plane reads the environment.
 
 import { MeshError } from "./errors.ts";
 

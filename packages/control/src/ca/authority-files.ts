@@ -1,5 +1,5 @@
-// The certificate authority on disk: `<data-dir>/ca` with keys and certificates in PEM, each file 0600. A new authority
-// appears whole: it is written beside its place and renamed into it.
+// The certificate authority on disk: `<data-dir>/ca` with keys and certificates in PEM, each file
+// 0600. A new authority appears whole: it is written beside its place and renamed into it.
 
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -62,4 +62,13 @@ export function writeAuthorityFile(
   text: string,
 ): Promise<void> {
   return writePrivateFile(join(dir, name), text);
+}
+
+/** Runs `read`; what it throws becomes `authority-damaged` with the path. */
+export function understand<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new MeshError("authority-damaged", `${path} cannot be understood`, { cause });
+  }
 }

@@ -1,9 +1,9 @@
-// The certificate authority of a mesh: a root that signs intermediates, an intermediate that signs X.509-SVIDs, the
-// bundle of roots that verify them, and the join tokens (decision D7; SPIFFE X.509-SVID).
+// The certificate authority of a mesh: a root that signs intermediates, an intermediate that signs
+// X.509-SVIDs, the bundle of roots that verify them, and the join tokens (decision D7; SPIFFE
+// X.509-SVID).
 
-import { createPrivateKey, generateKeyPair, type KeyObject, X509Certificate } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import type { Runtime, Timer } from "@weft/runtime";
 import { readOwnFile, writePrivateFile } from "../data-directory.ts";
 import { MeshError } from "../errors.ts";
@@ -11,10 +11,18 @@ import { type ControlSettings, defaultTrustDomain } from "../settings.ts";
 import {
   type AuthorityFiles,
   readAuthorityFiles,
+  understand,
   writeAuthorityFile,
   writeNewAuthority,
 } from "./authority-files.ts";
-import { buildCertificate, certificatePem, type Issuer, spkiSha256 } from "./certificate.ts";
+import {
+  buildCertificate,
+  certificatePem,
+  clockSkewMs,
+  generateKeys,
+  privateKeyPem,
+} from "./certificate.ts";
+import { type Intermediate, makeIntermediate, readIntermediate } from "./intermediate.ts";
 import {
   formatToken,
   hashSecret,
@@ -26,6 +34,7 @@ import {
   type TokenRecord,
 } from "./join-token.ts";
 import { RateLimit } from "./rate-limit.ts";
+import { makeRoot, type Root, readRoot, readTrustedRoots, rootIssuer } from "./root.ts";
 import { checkSignRequest } from "./sign-request.ts";
 import {
   assertTrustDomain,
@@ -97,20 +106,9 @@ export interface AuthorityBackup {
   readonly joinSecret: string;
 }
 
-const dayMs = 24 * 60 * 60_000;
-const rootLifeMs = 3652 * dayMs;
-const intermediateLifeMs = 365 * dayMs;
 /** The intermediate is replaced when less than this is left of it. */
-const intermediateRenewalMs = 120 * dayMs;
+const intermediateRenewalMs = 120 * 24 * 60 * 60_000;
 const checkPeriodMs = 60 * 60_000;
-const clockSkewMs = 60_000;
-
-const generateKeys = promisify(generateKeyPair);
-
-interface Intermediate extends Issuer {
-  readonly der: Buffer;
-  readonly notAfterMs: number;
-}
 
 /** Opens the authority of a data directory, making it on the first start. */
 export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
@@ -145,16 +143,6 @@ export async function restoreAuthority(dataDir: string, backup: AuthorityBackup)
 /** Where programs of the same host and user find the token for everything. */
 export function localSecretPath(dataDir: string): string {
   return join(dataDir, "join-secret");
-}
-
-interface Root {
-  readonly der: Buffer;
-  readonly pem: string;
-  readonly certificate: X509Certificate;
-  readonly commonName: string;
-  readonly sha256: string;
-  readonly trustDomain: string;
-  readonly notAfterMs: number;
 }
 
 interface AuthorityParts {
@@ -241,12 +229,12 @@ class FileAuthority implements Authority {
   }
 
   async serverIdentity(names: ServerNames): Promise<ServerIdentity> {
-    const keys = await generateKeys("ec", { namedCurve: "P-256" });
+    const keys = await generateKeys();
     const spiffeId = formatSpiffeId(this.trustDomain, controlPlaneIdentity);
     const svid = await this.#issue(spiffeId, keys.publicKey, this.#settings.svidTtlMs, names);
     return {
       ...svid,
-      keyPem: keyPem(keys.privateKey),
+      keyPem: privateKeyPem(keys.privateKey),
       chainPem: svid.chain.map(certificatePem).join(""),
       rootsPem: this.bundlePem(),
     };
@@ -324,25 +312,11 @@ async function foundAuthority(options: AuthorityOptions, dir: string): Promise<A
   const { runtime } = options;
   const trustDomain = options.settings.trustDomain ?? defaultTrustDomain;
   assertTrustDomain(trustDomain);
-  const keys = await generateKeys("ec", { namedCurve: "P-256" });
-  const commonName = `${trustDomain} root ${spkiSha256(keys.publicKey).slice(0, 8)}`;
-  const issuer: Issuer = { commonName, ...keys };
-  const nowMs = runtime.clock.nowMs();
-  const der = await buildCertificate({
-    issuer,
-    publicKey: keys.publicKey,
-    commonName,
-    serial: runtime.random.bytes(16),
-    notBeforeMs: nowMs - clockSkewMs,
-    notAfterMs: nowMs + rootLifeMs,
-    uri: `spiffe://${trustDomain}`,
-    ca: { pathLength: null },
-  });
-  const rootPem = certificatePem(der);
+  const { keyPem, root, issuer } = await makeRoot(runtime, trustDomain);
   const files: AuthorityFiles = {
-    "root.key": keyPem(keys.privateKey),
-    "root.crt": rootPem,
-    "intermediate.pem": await makeIntermediate(runtime, issuer, parseRoot(rootPem)),
+    "root.key": keyPem,
+    "root.crt": root.pem,
+    "intermediate.pem": await makeIntermediate(runtime, issuer, root),
     "trusted-roots.pem": "",
     "tokens.json": "[]\n",
   };
@@ -351,97 +325,8 @@ async function foundAuthority(options: AuthorityOptions, dir: string): Promise<A
   return files;
 }
 
-/** PEM of a new key and its certificate. */
-async function makeIntermediate(runtime: Runtime, issuer: Issuer, root: Root): Promise<string> {
-  const keys = await generateKeys("ec", { namedCurve: "P-256" });
-  const nowMs = runtime.clock.nowMs();
-  const der = await buildCertificate({
-    issuer,
-    publicKey: keys.publicKey,
-    commonName: `${root.trustDomain} intermediate ${spkiSha256(keys.publicKey).slice(0, 8)}`,
-    serial: runtime.random.bytes(16),
-    notBeforeMs: nowMs - clockSkewMs,
-    notAfterMs: Math.min(nowMs + intermediateLifeMs, root.notAfterMs),
-    uri: `spiffe://${root.trustDomain}`,
-    ca: { pathLength: 0 },
-  });
-  return keyPem(keys.privateKey) + certificatePem(der);
-}
-
-function readRoot(dir: string, files: AuthorityFiles, asked: string | null): Root {
-  const path = join(dir, "root.crt");
-  const root = readable(path, () => parseRoot(files["root.crt"]));
-  rootIssuer(dir, files["root.key"], root);
-  if (asked !== null && asked !== root.trustDomain) {
-    throw new MeshError(
-      "trust-domain-changed",
-      `${dir} belongs to the trust domain ${root.trustDomain}, not to ${asked}`,
-    );
-  }
-  return root;
-}
-
-function parseRoot(pem: string): Root {
-  const certificate = new X509Certificate(pem);
-  const uri = /(?:^|, )URI:spiffe:\/\/([a-z0-9._-]+)$/.exec(certificate.subjectAltName ?? "");
-  return {
-    der: certificate.raw,
-    pem,
-    certificate,
-    commonName: commonName(certificate),
-    sha256: spkiSha256(certificate.publicKey),
-    trustDomain: uri?.[1] ?? "",
-    notAfterMs: certificate.validToDate.getTime(),
-  };
-}
-
-function rootIssuer(dir: string, pem: string, root: Root): Issuer {
-  const path = join(dir, "root.key");
-  const privateKey = readable(path, () => createPrivateKey(pem));
-  if (!root.certificate.checkPrivateKey(privateKey)) {
-    throw new MeshError("authority-damaged", `${path} is not the key of root.crt`);
-  }
-  return {
-    commonName: root.commonName,
-    privateKey,
-    publicKey: root.certificate.publicKey,
-  };
-}
-
-function readIntermediate(dir: string, pem: string, root: Root): Intermediate {
-  const path = join(dir, "intermediate.pem");
-  const { privateKey, certificate } = readable(path, () => ({
-    privateKey: createPrivateKey(pem),
-    certificate: new X509Certificate(pem.slice(pem.indexOf("-----BEGIN CERTIFICATE-----"))),
-  }));
-  const isOurs = certificate.verify(root.certificate.publicKey);
-  if (!isOurs || !certificate.checkPrivateKey(privateKey)) {
-    throw new MeshError("authority-damaged", `${path} does not fit root.crt`);
-  }
-  return {
-    commonName: commonName(certificate),
-    privateKey,
-    publicKey: certificate.publicKey,
-    der: certificate.raw,
-    notAfterMs: certificate.validToDate.getTime(),
-  };
-}
-
-function readTrustedRoots(where: string, pem: string): Map<string, Buffer> {
-  const out = new Map<string, Buffer>();
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  for (const block of blocks) {
-    const certificate = readable(where, () => new X509Certificate(block));
-    if (!certificate.ca) {
-      throw new MeshError("authority-damaged", `${where} holds a certificate that is no CA's`);
-    }
-    out.set(spkiSha256(certificate.publicKey), certificate.raw);
-  }
-  return out;
-}
-
 function readTokens(dir: string, text: string): TokenRecord[] {
-  return readable(join(dir, "tokens.json"), () => JSON.parse(text) as TokenRecord[]);
+  return understand(join(dir, "tokens.json"), () => JSON.parse(text) as TokenRecord[]);
 }
 
 async function openLocalSecret(
@@ -465,20 +350,4 @@ async function openLocalSecret(
     expiresMs: null,
     description: "programs of this host",
   };
-}
-
-function readable<T>(path: string, read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    throw new MeshError("authority-damaged", `${path} cannot be understood`, { cause });
-  }
-}
-
-function commonName(certificate: X509Certificate): string {
-  return /^CN=(.*)$/m.exec(certificate.subject)?.[1] ?? "";
-}
-
-function keyPem(key: KeyObject): string {
-  return key.export({ type: "pkcs8", format: "pem" }).toString();
 }

@@ -1,7 +1,15 @@
-// Builds X.509 certificates: CA certificates and X.509-SVIDs (SPIFFE X.509-SVID standard; RFC 5280 section 4).
-// The structure is made with @peculiar/asn1-x509; the signature is made off the main thread by node:crypto.
+// Builds X.509 certificates: CA certificates and X.509-SVIDs (SPIFFE X.509-SVID standard; RFC 5280
+// section 4). The structure is made with @peculiar/asn1-x509; the signature is made off the main
+// thread by node:crypto.
 
-import { createHash, createPublicKey, type KeyObject, sign } from "node:crypto";
+import {
+  createHash,
+  createPublicKey,
+  generateKeyPair,
+  type KeyObject,
+  sign,
+  type X509Certificate,
+} from "node:crypto";
 import { AsnConvert, OctetString } from "@peculiar/asn1-schema";
 import {
   AlgorithmIdentifier,
@@ -39,6 +47,9 @@ const ecdsaWithSha256 = "1.2.840.10045.4.3.2";
 const attributeCommonName = "2.5.4.3";
 const attributeOrganization = "2.5.4.10";
 
+/** How far back validity begins, for peers whose clock is behind. */
+export const clockSkewMs: number = 60_000;
+
 export interface Issuer {
   /** CommonName of the issuing certificate's subject. */
   readonly commonName: string;
@@ -62,7 +73,9 @@ export interface CertificateRequest {
   readonly ca?: { readonly pathLength: number | null };
 }
 
-/** DER of the signed certificate. The event loop waits only for encoding, well under a millisecond. */
+/**
+ * DER of the signed certificate. The event loop waits only for encoding, well under a millisecond.
+ */
 export async function buildCertificate(request: CertificateRequest): Promise<Buffer> {
   const algorithm = new AlgorithmIdentifier({ algorithm: ecdsaWithSha256 });
   const tbs = new TBSCertificate({
@@ -89,9 +102,14 @@ export async function buildCertificate(request: CertificateRequest): Promise<Buf
   return Buffer.from(AsnConvert.serialize(certificate));
 }
 
-export function spkiDer(key: KeyObject): Buffer {
-  const publicKey = key.type === "private" ? createPublicKey(key) : key;
-  return publicKey.export({ type: "spki", format: "der" });
+/** A P-256 key pair, made off the main thread. */
+export function generateKeys(): Promise<{ publicKey: KeyObject; privateKey: KeyObject }> {
+  return new Promise((resolve, reject) => {
+    generateKeyPair("ec", { namedCurve: "P-256" }, (error, publicKey, privateKey) => {
+      if (error !== null) reject(error);
+      else resolve({ publicKey, privateKey });
+    });
+  });
 }
 
 /** Lower-case hex SHA-256 of the SubjectPublicKeyInfo: what join tokens pin. */
@@ -105,6 +123,15 @@ export function certificatePem(der: Uint8Array): string {
     .toString("base64")
     .match(/.{1,64}/g);
   return `-----BEGIN CERTIFICATE-----\n${(lines ?? []).join("\n")}\n-----END CERTIFICATE-----\n`;
+}
+
+export function privateKeyPem(key: KeyObject): string {
+  return key.export({ type: "pkcs8", format: "pem" }).toString();
+}
+
+/** The CommonName of a CA's subject. */
+export function commonNameOf(certificate: X509Certificate): string {
+  return /^CN=(.*)$/m.exec(certificate.subject)?.[1] ?? "";
 }
 
 function extensions(request: CertificateRequest): Extension[] {
@@ -159,9 +186,17 @@ function extension(extnID: string, critical: boolean, value: object): Extension 
   });
 }
 
-/** RFC 5280 §4.2.1.2 method (1): SHA-1 of the key bits, which end the SPKI of a P-256 key (65 bytes). */
+/**
+ * RFC 5280 §4.2.1.2 method (1): SHA-1 of the key bits, which end the SPKI of a P-256 key (65
+ * bytes).
+ */
 function keyIdentifier(key: KeyObject): Buffer {
   return createHash("sha1").update(spkiDer(key).subarray(-65)).digest();
+}
+
+function spkiDer(key: KeyObject): Buffer {
+  const publicKey = key.type === "private" ? createPublicKey(key) : key;
+  return publicKey.export({ type: "spki", format: "der" });
 }
 
 function name(commonName: string | null): Name {

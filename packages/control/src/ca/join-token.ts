@@ -1,6 +1,6 @@
 // Join tokens: how an agent proves at first contact that it may have an identity. Written
-// `weft1.<id>.<secret>.<sha256 of the root's public key>`; the last part lets the agent know the control plane before
-// it holds any root.
+// `weft1.<id>.<secret>.<sha256 of the root's public key>`; the last part lets the agent know the
+// control plane before it holds any root.
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Runtime } from "@weft/runtime";
@@ -42,7 +42,9 @@ export const localTokenId = "local";
 export interface JoinTokens {
   /** The token itself is answered once and kept nowhere. */
   create(request: TokenRequest): Promise<{ token: string; record: TokenRecord }>;
-  /** The record of a token that is known and still valid; throws `token-invalid` or `token-expired`. */
+  /**
+   * The record of a token that is known and still valid; throws `token-invalid` or `token-expired`.
+   */
   check(token: string): TokenRecord;
   list(): readonly TokenRecord[];
   /** Throws `token-unknown`. */

@@ -1,5 +1,5 @@
-// How many certificates one identity may ask for: an allowance that refills steadily, so that an agent restarting in
-// a loop cannot keep the authority busy.
+// How many certificates one identity may ask for: an allowance that refills steadily, so that an
+// agent restarting in a loop cannot keep the authority busy.
 
 import type { Clock } from "@weft/runtime";
 

@@ -1,5 +1,5 @@
-// Checks a PKCS#10 request (RFC 2986) before anything is signed: size, structure, curve, proof of possession. Its
-// subject and its SANs are never read: the identity comes from the attestation.
+// Checks a PKCS#10 request (RFC 2986) before anything is signed: size, structure, curve, proof of
+// possession. Its subject and its SANs are never read: the identity comes from the attestation.
 
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { CertificationRequest } from "@peculiar/asn1-csr";

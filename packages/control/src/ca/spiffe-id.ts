@@ -1,5 +1,5 @@
-// SPIFFE IDs of workloads: `spiffe://<trust domain>/ns/<namespace>/sa/<service account>` (decision D7).
-// Syntax as the SPIFFE-ID standard, sections 2.1 to 2.4.
+// SPIFFE IDs of workloads: `spiffe://<trust domain>/ns/<namespace>/sa/<service account>` (decision
+// D7). Syntax as the SPIFFE-ID standard, sections 2.1 to 2.4.
 
 import { MeshError } from "../errors.ts";
 
