@@ -34,15 +34,25 @@ describe("data directory", () => {
     await (await lockDataDirectory(dir)).release();
   });
 
-  it("is free again after its holder was killed", async () => {
+  it("is free again after its holder was killed", async (context) => {
     const source = `
       const { lockDataDirectory } = await import(process.argv[1]);
       await (await lockDataDirectory(process.argv[2])).announce(${JSON.stringify(running)});
+      globalThis.gc();
       process.stdout.write("locked");
       setInterval(() => {}, 1000);`;
     const url = new URL("./data-directory.ts", import.meta.url).href;
-    const flags = ["--conditions=@weft/source", "--input-type=module", "-e", source, url, dir];
+    const flags = [
+      "--conditions=@weft/source",
+      "--expose-gc",
+      "--input-type=module",
+      "-e",
+      source,
+      url,
+      dir,
+    ];
     const child = spawn(process.execPath, flags, { stdio: ["ignore", "pipe", "inherit"] });
+    context.after(() => child.kill("SIGKILL"));
     await new Promise((resolve) => child.stdout.once("data", resolve));
     assert.deepEqual(await findControlPlane(dir), running);
     await assert.rejects(lockDataDirectory(dir), { code: "data-directory-in-use" });

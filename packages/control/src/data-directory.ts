@@ -22,6 +22,9 @@ export interface DataDirectoryLock {
   release(): Promise<void>;
 }
 
+/** Locks held by this process: an unreachable database would be closed by the garbage collector. */
+const heldLocks = new Set<DatabaseSync>();
+
 const lockFile = "control-plane.lock";
 const announcementFile = "control-plane.json";
 
@@ -30,11 +33,13 @@ export async function lockDataDirectory(dir: string): Promise<DataDirectoryLock>
   await makePrivateDirectory(dir);
   const lock = takeLock(dir);
   if (lock === null) throw await inUse(dir);
+  heldLocks.add(lock);
   return {
     announce: (running) =>
       writePrivateFile(join(dir, announcementFile), `${JSON.stringify(running, null, 2)}\n`),
     async release() {
       await rm(join(dir, announcementFile), { force: true });
+      heldLocks.delete(lock);
       lock.close();
     },
   };
