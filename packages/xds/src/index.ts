@@ -16,7 +16,14 @@ export {
   writeNode,
 } from "./node.ts";
 export { type ResourceType, resourceTypeOf, resourceTypes, typeUrls } from "./resource-types.ts";
-export { createXdsServer, type XdsServer, type XdsServerOptions } from "./server.ts";
+export {
+  createXdsServer,
+  type XdsServer,
+  type XdsServerFigures,
+  type XdsServerOptions,
+} from "./server.ts";
+export type { ServerStreamReport, SubstreamReport, XdsServerLimits } from "./server-stream.ts";
+export { type SimStreamEnd, type SimStreamPair, simStreamPair } from "./sim/stream.ts";
 export type {
   EncodedResource,
   ResourceMap,

@@ -1,7 +1,7 @@
 // What a Weft agent says of itself in the `Node` of its first request; written by the agent, read by the
 // control plane, which trusts only what the client certificate confirms.
 
-import { Node } from "@weft/xds/messages/envoy/config/core/v3/base.js";
+import { Node } from "../messages/envoy/config/core/v3/base.js";
 import { StatusCode } from "./status.ts";
 import type { XdsPeer, XdsRefusal } from "./snapshot.ts";
 

@@ -1,7 +1,7 @@
 // What a publisher hands to the xDS server: for one client, every resource it should hold, each encoded
 // once and shared by all streams that carry it.
 
-import type { Node } from "@weft/xds/messages/envoy/config/core/v3/base.js";
+import type { Node } from "../messages/envoy/config/core/v3/base.js";
 import type { Status } from "./status.ts";
 
 export interface EncodedResource {

@@ -1,11 +1,11 @@
 // The gRPC adapter of the client's end.
 
 import type { Runtime } from "@weft/runtime";
-import type { AgentMessage, ControlMessage } from "@weft/xds/messages/weft/v1/agent.js";
+import type { AgentMessage, ControlMessage } from "../../messages/weft/v1/agent.js";
 import type {
   SignCertificateRequest,
   SignCertificateResponse,
-} from "@weft/xds/messages/weft/v1/identity.js";
+} from "../../messages/weft/v1/identity.js";
 import type { MessageStream, XdsStream } from "../stream.ts";
 
 /** How the control plane is recognised: by roots held already, or by the pin of a join token. */

@@ -1,11 +1,11 @@
 // The gRPC adapter of the server's end.
 
 import type { Runtime } from "@weft/runtime";
-import type { AgentMessage, ControlMessage } from "@weft/xds/messages/weft/v1/agent.js";
+import type { AgentMessage, ControlMessage } from "../../messages/weft/v1/agent.js";
 import type {
   SignCertificateRequest,
   SignCertificateResponse,
-} from "@weft/xds/messages/weft/v1/identity.js";
+} from "../../messages/weft/v1/identity.js";
 import type { XdsPeer } from "../snapshot.ts";
 import type { MessageStream, XdsStream } from "../stream.ts";
 
