@@ -237,7 +237,7 @@ describe("authority over time", () => {
     const { runtime } = simulated();
     const first = await fresh();
     const authority = await openAuthority({ runtime, dir: first, settings: defaultSettings });
-    const request = { namespace: "shop", serviceAccount: null, create: false };
+    const request = { namespaces: ["shop"], serviceAccounts: [], create: false };
     const { token } = await authority.tokens.create({ ...request, ttlMs: null, description: "" });
     const backup = await authority.backup();
     const second = await fresh();
@@ -245,7 +245,7 @@ describe("authority over time", () => {
     await assert.rejects(restoreAuthority(second, backup), { code: "restore-not-empty" });
     const restored = await openAuthority({ runtime, dir: second, settings: defaultSettings });
     assert.equal(restored.rootSha256, authority.rootSha256);
-    assert.equal(restored.tokens.check(token).namespace, "shop");
+    assert.deepEqual(restored.tokens.check(token).namespaces, ["shop"]);
     assert.equal(restored.tokens.check(backup.joinSecret.trim()).create, true);
     for (const one of [authority, restored]) one.close();
   });

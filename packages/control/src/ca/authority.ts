@@ -343,8 +343,8 @@ async function openLocalSecret(
   return {
     id: localTokenId,
     secretSha256: hashSecret(secret),
-    namespace: null,
-    serviceAccount: null,
+    namespaces: [],
+    serviceAccounts: [],
     create: true,
     createdMs: options.runtime.clock.nowMs(),
     expiresMs: null,

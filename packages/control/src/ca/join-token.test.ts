@@ -16,8 +16,8 @@ const localSecret = "l".repeat(43);
 const local: TokenRecord = {
   id: "local",
   secretSha256: hashSecret(localSecret),
-  namespace: null,
-  serviceAccount: null,
+  namespaces: [],
+  serviceAccounts: [],
   create: true,
   createdMs: 0,
   expiresMs: null,
@@ -40,7 +40,7 @@ function opened(records: readonly TokenRecord[] = []): {
   return { tokens, clock, saved: () => saved };
 }
 
-const everything = { namespace: null, serviceAccount: null, create: false, description: "" };
+const everything = { namespaces: [], serviceAccounts: [], create: false, description: "" };
 
 describe("join tokens", () => {
   it("are answered once and kept only as a hash", async () => {
@@ -98,13 +98,13 @@ describe("join tokens", () => {
 
   it("stand only for the identities they are limited to", () => {
     const web = { namespace: "shop", serviceAccount: "web" };
-    const limits = (namespace: string | null, serviceAccount: string | null): boolean =>
-      tokenAllows({ namespace, serviceAccount, create: false }, web);
-    assert.equal(limits(null, null), true);
-    assert.equal(limits("shop", null), true);
-    assert.equal(limits("shop", "web"), true);
-    assert.equal(limits("other", null), false);
-    assert.equal(limits(null, "catalog"), false);
+    const limits = (namespaces: string[], serviceAccounts: string[]): boolean =>
+      tokenAllows({ namespaces, serviceAccounts, create: false }, web);
+    assert.equal(limits([], []), true);
+    assert.equal(limits(["shop"], []), true);
+    assert.equal(limits(["other", "shop"], ["catalog", "web"]), true);
+    assert.equal(limits(["other"], []), false);
+    assert.equal(limits([], ["catalog"]), false);
   });
 
   it("never stand for the mesh itself", () => {

@@ -7,10 +7,10 @@ import type { Runtime } from "@weft/runtime";
 import { MeshError } from "../errors.ts";
 import { systemNamespace, type WorkloadIdentity } from "./spiffe-id.ts";
 
-/** What a token may be used for; null stands for every one. */
+/** What a token may be used for; an empty list stands for every one. */
 export interface TokenLimits {
-  readonly namespace: string | null;
-  readonly serviceAccount: string | null;
+  readonly namespaces: readonly string[];
+  readonly serviceAccounts: readonly string[];
   /** May registrations make the Namespace, ServiceAccount and Service that are missing? */
   readonly create: boolean;
 }
@@ -74,8 +74,10 @@ export function parseToken(text: string): TokenParts | null {
 /** May this token stand for the identity? Never for one of the mesh itself. */
 export function tokenAllows(limits: TokenLimits, identity: WorkloadIdentity): boolean {
   if (identity.namespace === systemNamespace) return false;
-  if (limits.namespace !== null && limits.namespace !== identity.namespace) return false;
-  return limits.serviceAccount === null || limits.serviceAccount === identity.serviceAccount;
+  return (
+    isAmong(limits.namespaces, identity.namespace) &&
+    isAmong(limits.serviceAccounts, identity.serviceAccount)
+  );
 }
 
 export function hashSecret(secret: string): string {
@@ -111,8 +113,8 @@ export function openJoinTokens(options: JoinTokensOptions): JoinTokens {
       const record: TokenRecord = {
         id,
         secretSha256: hashSecret(secret),
-        namespace: request.namespace,
-        serviceAccount: request.serviceAccount,
+        namespaces: request.namespaces,
+        serviceAccounts: request.serviceAccounts,
         create: request.create,
         createdMs: nowMs,
         expiresMs: request.ttlMs === null ? null : nowMs + request.ttlMs,
@@ -153,6 +155,10 @@ export function openJoinTokens(options: JoinTokensOptions): JoinTokens {
         return new Map([...records].filter(([other]) => other !== id));
       }),
   };
+}
+
+function isAmong(allowed: readonly string[], name: string): boolean {
+  return allowed.length === 0 || allowed.includes(name);
 }
 
 function isExpired(record: TokenRecord, nowMs: number): boolean {
