@@ -1,5 +1,6 @@
-// Every way a message can be refused: one number, one row. Codes are numbers because they travel the hot path;
-// the row says what a downstream is answered. After any of them the connection is closed (http-cases section 4).
+// Every way a message can be refused: one number, one row. Codes are numbers because they travel
+// the hot path; the row says what a downstream is answered. After any of them the connection is
+// closed (http-cases section 4).
 
 const errorCodes = {
   None: 0,
@@ -29,31 +30,30 @@ const errorCodes = {
   RepeatedContentLength: 21,
   LengthAndTransferEncoding: 22,
   BadTransferEncoding: 23,
-  TransferCodingUnknown: 24,
-  TransferEncodingInHttp10: 25,
-  BodyTooLarge: 26,
-  BodyForbidden: 27,
+  TransferEncodingInHttp10: 24,
+  BodyTooLarge: 25,
+  BodyForbidden: 26,
   // Host and authority (RFC 9112 §3.2, RFC 9110 §7.2).
-  HostMissing: 28,
-  HostRepeated: 29,
-  BadHost: 30,
-  AuthorityMismatch: 31,
+  HostMissing: 27,
+  HostRepeated: 28,
+  BadHost: 29,
+  AuthorityMismatch: 30,
   // Connection handling (RFC 9110 §7.6.1, §10.1.1).
-  BadConnectionOption: 32,
-  ExpectationFailed: 33,
+  BadConnectionOption: 31,
+  ExpectationFailed: 32,
   // Chunked coding (RFC 9112 §7.1).
-  BadChunkSize: 34,
-  BadChunkExtension: 35,
-  BadChunkEnd: 36,
+  BadChunkSize: 33,
+  BadChunkExtension: 34,
+  BadChunkEnd: 35,
   // Responses only (RFC 9112 §4, RFC 9110 §15).
-  BadStatusLine: 37,
-  TooManyInterim: 38,
-  UnexpectedUpgrade: 39,
-  UnexpectedBytes: 40,
+  BadStatusLine: 36,
+  TooManyInterim: 37,
+  UnexpectedUpgrade: 38,
+  UnexpectedBytes: 39,
   // The connection ended, or time did, inside a message.
-  Truncated: 41,
-  HeadTimeout: 42,
-  BodyTimeout: 43,
+  Truncated: 40,
+  HeadTimeout: 41,
+  BodyTimeout: 42,
 } as const;
 
 /** Why a message was refused. */
@@ -95,7 +95,6 @@ const texts: Record<keyof typeof ErrorCode, readonly [status: number, text: stri
   RepeatedContentLength: [400, "Content-Length appears more than once"],
   LengthAndTransferEncoding: [400, "Content-Length and Transfer-Encoding stand together"],
   BadTransferEncoding: [400, "Transfer-Encoding is not exactly chunked"],
-  TransferCodingUnknown: [501, "the transfer coding is not known"],
   TransferEncodingInHttp10: [400, "Transfer-Encoding stands in an HTTP/1.0 message"],
   BodyTooLarge: [413, "the content is too large"],
   BodyForbidden: [400, "this message must not have content"],

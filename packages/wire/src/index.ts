@@ -6,8 +6,11 @@ export {
   headerValue,
   joinedHeaderValue,
   removeHeader,
+  removeIdentityHeaders,
   setHeader,
 } from "./header-list.ts";
+export { isIdentityName } from "./header-names.ts";
+export type { UnderscoreNames } from "./http1/field-block.ts";
 export {
   Framing,
   ParseStatus,
@@ -18,7 +21,11 @@ export {
   TargetForm,
 } from "./http1/head.ts";
 export { type EncodedSeparators, normalizePath } from "./http1/path.ts";
-export { RequestParser, type RequestParserOptions } from "./http1/request-parser.ts";
+export {
+  defaultRequestParserOptions,
+  RequestParser,
+  type RequestParserOptions,
+} from "./http1/request-parser.ts";
 export { ResponseParser, type ResponseParserOptions } from "./http1/response-parser.ts";
 export {
   chunkEnd,

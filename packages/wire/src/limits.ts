@@ -1,7 +1,9 @@
-// The bounds a codec enforces while it reads. They act before anything is stored, so a peer cannot make a
-// connection hold more memory than they say (http-cases H34, H35).
+// The bounds a codec enforces while it reads. They act before anything is stored, so a peer cannot
+// make a connection hold more memory than they say (http-cases H34, H35).
 
-/** Bounds of one HTTP/1.x connection; every field is enforced while bytes arrive, never afterwards. */
+/**
+ * Bounds of one HTTP/1.x connection; every field is enforced while bytes arrive, never afterwards.
+ */
 export interface Http1Limits {
   /** Request line without its line end; more is 414. */
   readonly requestLineBytesMax: number;

@@ -1,6 +1,6 @@
-// The model of an HTTP/1.x message: what a parser hands out and a writer takes. Everything a proxy decides by is
-// computed once, from the bytes, while the head is read; hop-by-hop fields never reach the header list
-// (RFC 9110 §7.6.1), they are told by the fields below.
+// The model of an HTTP/1.x message: what a parser hands out and a writer takes. Everything a proxy
+// decides by is computed once, from the bytes, while the head is read; hop-by-hop fields never
+// reach the header list (RFC 9110 §7.6.1), they are told by the fields below.
 
 import type { ErrorCode } from "../error-code.ts";
 import type { HeaderList } from "../header-list.ts";
@@ -29,9 +29,14 @@ export type TargetForm = (typeof TargetForm)[keyof typeof TargetForm];
 const parseStatuses = {
   /** All bytes are used; more are wanted. */
   More: 0,
-  /** A message is complete; `consumed` bytes of this chunk belong to it, the rest was not looked at. */
+  /**
+   * A message is complete; `consumed` bytes of this chunk belong to it, the rest was not looked at.
+   */
   End: 1,
-  /** A response switched protocols (101, or 2xx to CONNECT); bytes after `consumed` are the tunnel's. */
+  /**
+   * A response switched protocols (101, or 2xx to CONNECT); bytes after `consumed` are the
+   * tunnel's.
+   */
   Tunnel: 2,
   /** The message was refused and `sink.error` told; the parser takes no more. */
   Error: 3,
@@ -43,7 +48,10 @@ const parseStatuses = {
 export const ParseStatus: typeof parseStatuses = Object.freeze(parseStatuses);
 export type ParseStatus = (typeof ParseStatus)[keyof typeof ParseStatus];
 
-/** A request head. One is made per request and never touched again by the parser: its owner may edit it. */
+/**
+ * A request head. One is made per request and never touched again by the parser: its owner may edit
+ * it.
+ */
 export class RequestHead {
   method = "";
   /** As it stood in the request line. */
@@ -57,7 +65,10 @@ export class RequestHead {
   query = "";
   /** False when `normalizePath` would change or refuse `path`. */
   isPathNormal = true;
-  /** Lower-case `host[:port]` of the target, else of the Host field; "" only in HTTP/1.0 without Host. */
+  /**
+   * Lower-case `host[:port]` of the target, else of the Host field; "" only in HTTP/1.0 without
+   * Host.
+   */
   authority = "";
   /** Lower-case host of `authority`, IPv6 in brackets, without the port. */
   host = "";
@@ -65,8 +76,8 @@ export class RequestHead {
   port = -1;
   minorVersion: 0 | 1 = 1;
   /**
-   * End-to-end fields in order. Never in it: host, content-length, transfer-encoding, expect and the
-   * hop-by-hop fields, which the other members tell.
+   * End-to-end fields in order. Never in it: host, content-length, transfer-encoding, expect and
+   * the hop-by-hop fields, which the other members tell.
    */
   headers: HeaderList = [];
   /** None, Length or Chunked. */
@@ -88,7 +99,9 @@ export class ResponseHead {
   status = 0;
   reason = "";
   minorVersion: 0 | 1 = 1;
-  /** End-to-end fields in order, without content-length, transfer-encoding and hop-by-hop fields. */
+  /**
+   * End-to-end fields in order, without content-length, transfer-encoding and hop-by-hop fields.
+   */
   headers: HeaderList = [];
   framing: Framing = Framing.None;
   /** As declared, also where there is no content (HEAD, 304); -1 when not declared. */
