@@ -29,3 +29,33 @@ export function isUsable(candidate: Candidate, ejected: ReadonlySet<string>): bo
   const { health, key } = candidate.row;
   return (health === "healthy" || health === "degraded") && !ejected.has(key);
 }
+
+const redraws = 4;
+
+/**
+ * A few fresh picks, which keep the algorithm's preference; then the first untried endpoint from a random
+ * place on; then, when all were tried, any.
+ */
+export function pickUntried<E extends Candidate>(
+  picker: Picker<E>,
+  candidates: readonly E[],
+  tried: readonly E[],
+  chance: Chance,
+): E | null {
+  for (let i = 0; i < redraws; i++) {
+    const picked = picker.pick();
+    if (picked === null || !isTried(picked, tried)) return picked;
+  }
+  const from = Math.floor(chance.next() * candidates.length);
+  for (let i = 0; i < candidates.length; i++) {
+    const candidate = candidates[(from + i) % candidates.length] as E;
+    if (!isTried(candidate, tried)) return candidate;
+  }
+  return picker.pick();
+}
+
+/** By key, because an update may have replaced the object since it was tried. */
+function isTried(candidate: Candidate, tried: readonly Candidate[]): boolean {
+  for (const other of tried) if (other.row.key === candidate.row.key) return true;
+  return false;
+}
