@@ -133,14 +133,16 @@ export class Mesh {
     const outboundPort = async (): Promise<number> =>
       await eventually("the workload's status names its outbound port", async () => {
         const [namespace, workloadName = ""] = name.split("/");
-        const object = await this.json<{ status?: { proxy?: { outboundPort?: number } } }>(
+        const list = await this.json<{
+          items: { status?: { proxy?: { outboundPort?: number } } }[];
+        }>(
           "get",
           "workload",
           workloadName,
           "-n",
           namespace ?? "default",
         );
-        return object.status?.proxy?.outboundPort ?? null;
+        return list.items[0]?.status?.proxy?.outboundPort ?? null;
       });
     return { ...workload, outboundPort };
   }
