@@ -143,7 +143,7 @@ function hasRepeatedCapture(node: RegexNode, isInside: boolean): boolean {
 }
 
 const beyondAscii = /[\u0080-\u00ff]/;
-const beyondBytes = /[^\u0000-\u00ff]/;
+const beyondBytes = /[\u0100-\uffff]/;
 
 /** Bytes as characters; text that holds more than bytes is taken as it is. */
 function characters(subject: string): string {

@@ -39,22 +39,27 @@ export function outcomeOf(status: number): Outcome {
 /** The counters of one endpoint. */
 export class SlotCounters {
   readonly #words: Int32Array;
+  readonly #gateway: number;
+  readonly #server: number;
 
-  constructor(page: SharedArrayBuffer, slot: number) {
-    this.#words = new Int32Array(page, slot * wordsPerSlot * 4, wordsPerSlot);
+  /** `words` is a view of a whole page, `slot` counts within it. */
+  constructor(words: Int32Array, slot: number) {
+    this.#words = words;
+    this.#gateway = slot * wordsPerSlot;
+    this.#server = this.#gateway + 1;
   }
 
   gatewayErrors(): number {
-    return Atomics.load(this.#words, 0);
+    return Atomics.load(this.#words, this.#gateway);
   }
 
   serverErrors(): number {
-    return Atomics.load(this.#words, 1);
+    return Atomics.load(this.#words, this.#server);
   }
 
   reset(): void {
-    Atomics.store(this.#words, 0, 0);
-    Atomics.store(this.#words, 1, 0);
+    Atomics.store(this.#words, this.#gateway, 0);
+    Atomics.store(this.#words, this.#server, 0);
   }
 
   /**
@@ -63,28 +68,27 @@ export class SlotCounters {
    */
   record(row: OutlierRow, outcome: Outcome): boolean {
     if (outcome === Outcome.Success) {
-      if (this.#words[0] !== 0 || this.#words[1] !== 0) this.reset();
+      if (this.gatewayErrors() !== 0 || this.serverErrors() !== 0) this.reset();
       return false;
     }
-    const server = Atomics.add(this.#words, 1, 1) + 1;
+    const server = Atomics.add(this.#words, this.#server, 1) + 1;
     if (outcome === Outcome.ServerError) {
-      if (this.#words[0] !== 0) Atomics.store(this.#words, 0, 0);
+      if (this.gatewayErrors() !== 0) Atomics.store(this.#words, this.#gateway, 0);
       return server === row.consecutive5xx;
     }
-    const gateway = Atomics.add(this.#words, 0, 1) + 1;
+    const gateway = Atomics.add(this.#words, this.#gateway, 1) + 1;
     return gateway === row.consecutiveGatewayErrors || server === row.consecutive5xx;
   }
 }
 
-/** The counters of the endpoint at `index` of the table's rows. */
-export function countersAt(where: EndpointSlots, index: number): SlotCounters {
-  const slot = where.slots[index] as number;
-  return slotCounters(where.pages, slot);
+/** The counters of a table's endpoints, in the order of its rows. */
+export function slotCounters(where: EndpointSlots): SlotCounters[] {
+  const views = where.pages.map((page) => new Int32Array(page));
+  return Array.from(where.slots, (slot) => slotAt(views, slot));
 }
 
-export function slotCounters(pages: readonly SharedArrayBuffer[], slot: number): SlotCounters {
-  return new SlotCounters(
-    pages[Math.floor(slot / slotsPerPage)] as SharedArrayBuffer,
-    slot % slotsPerPage,
-  );
+/** `views` are views of the pages, in order. */
+export function slotAt(views: readonly Int32Array[], slot: number): SlotCounters {
+  const view = views[Math.floor(slot / slotsPerPage)] as Int32Array;
+  return new SlotCounters(view, slot % slotsPerPage);
 }

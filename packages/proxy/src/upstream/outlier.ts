@@ -8,7 +8,7 @@ import {
   createCounterPage,
   type EndpointSlots,
   type SlotCounters,
-  slotCounters,
+  slotAt,
   slotsPerPage,
 } from "./outlier-counters.ts";
 
@@ -51,6 +51,7 @@ interface Watched {
 class WatchedCluster {
   row: OutlierRow | null = null;
   readonly pages: SharedArrayBuffer[] = [];
+  readonly views: Int32Array[] = [];
   readonly endpoints = new Map<string, Watched>();
   ejected: ReadonlySet<string> = new Set();
   nextSweepMs = 0;
@@ -170,7 +171,7 @@ function takeEndpoints(cluster: WatchedCluster, table: EndpointTable | null): Ui
       endpoint = {
         key: row.key,
         slot,
-        counters: slotCounters(cluster.pages, slot),
+        counters: slotAt(cluster.views, slot),
         isUsable: true,
         ejectedUntilMs: null,
         streak: 0,
@@ -194,7 +195,11 @@ function takeEndpoints(cluster: WatchedCluster, table: EndpointTable | null): Ui
 
 function takeSlot(cluster: WatchedCluster): number {
   const slot = cluster.free.pop() ?? cluster.slotCount++;
-  if (slot >= cluster.pages.length * slotsPerPage) cluster.pages.push(createCounterPage());
+  if (slot >= cluster.pages.length * slotsPerPage) {
+    const page = createCounterPage();
+    cluster.pages.push(page);
+    cluster.views.push(new Int32Array(page));
+  }
   return slot;
 }
 
