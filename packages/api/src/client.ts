@@ -1,5 +1,5 @@
-// A client of the REST API over a passed-in `fetch`, so that it runs in the agent's tests, the command line and a
-// browser alike. What the API refuses is an ApiError that carries the Status.
+// A client of the REST API over a passed-in `fetch`, so that it runs in the agent's tests, the
+// command line and a browser alike. What the API refuses is an ApiError that carries the Status.
 
 import type { ApiObject, KindInfo } from "./kind.ts";
 import { restPath } from "./rest-path.ts";
@@ -86,7 +86,10 @@ type Row<T extends ApiObject> = Pick<KindInfo<T>, "group" | "version" | "plural"
 export interface ApiClient {
   get<T extends ApiObject>(info: Row<T>, namespace: string | null, name: string): Promise<T>;
   list<T extends ApiObject>(info: Row<T>, parameters?: ListParameters): Promise<ObjectList<T>>;
-  /** Ends when the server ends the watch; throws an ApiError with code 410 when it must start again from a list. */
+  /**
+   * Ends when the server ends the watch; throws an ApiError with code 410 when it must start again
+   * from a list.
+   */
   watch<T extends ApiObject>(
     info: Row<T>,
     parameters?: WatchParameters,

@@ -1,4 +1,5 @@
-// Columns of `as=Table`. A column is a JSONPath where one can say it (then the CRD prints it as well), else code.
+// Columns of `as=Table`. A column is a JSONPath where one can say it (then the CRD prints it as
+// well), else code.
 
 import type { ApiObject } from "./kind.ts";
 
@@ -115,7 +116,10 @@ const UNITS: readonly (readonly [unit: string, seconds: number])[] = [
   ["s", 1],
 ];
 
-/** The age as kubectl writes it: two units while the first is small (`5m3s`, `2h`, `3d4h`), years from 8 on. */
+/**
+ * The age as kubectl writes it: two units while the first is small (`5m3s`, `2h`, `3d4h`), years
+ * from 8 on.
+ */
 export function formatAge(timestamp: string | undefined, nowMs: number): string {
   const thenMs = timestamp === undefined ? Number.NaN : Date.parse(timestamp);
   return Number.isNaN(thenMs) ? "<unknown>" : formatElapsed(nowMs - thenMs);

@@ -1,5 +1,6 @@
 // Conditions of a status (`metav1.Condition`): observed facts with a reason, one per type.
 
+import { SUBDOMAIN } from "./name.ts";
 import {
   choice,
   dateTime,
@@ -11,8 +12,7 @@ import {
   string,
 } from "./schema.ts";
 
-const CONDITION_TYPE =
-  "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$";
+const CONDITION_TYPE = `^(${SUBDOMAIN}/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$`;
 
 export const conditionSchema = object(
   "One observed fact about the object.",

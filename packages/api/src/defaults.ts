@@ -1,8 +1,12 @@
-// Fills in what a schema defaults, in place. Nulls count as absent, as they do for Kubernetes' own kinds.
+// Fills in what a schema defaults, in place. Nulls count as absent, as they do for Kubernetes' own
+// kinds.
 
 import type { Schema } from "./schema.ts";
 
-/** Drops null fields and sets absent ones to their defaults, depth first where a default is itself an object. */
+/**
+ * Drops null fields and sets absent ones to their defaults, depth first where a default is itself
+ * an object.
+ */
 export function applyDefaults(schema: Schema, value: unknown): void {
   if (Array.isArray(value)) {
     if (schema.items === undefined) return;

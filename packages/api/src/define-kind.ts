@@ -1,5 +1,5 @@
-// Makes a kind's row: the schema of the whole object around the kind's own properties, then defaults, validation
-// and columns over it.
+// Makes a kind's row: the schema of the whole object around the kind's own properties, then
+// defaults, validation and columns over it.
 
 import { ageColumn, type Column, nameColumn } from "./column.ts";
 import { applyDefaults } from "./defaults.ts";

@@ -1,5 +1,5 @@
-// Durations as strings, as GEP-2257 has them: one to four of `1h 2m 3s 4ms`, each number of at most five digits,
-// no sign and no fraction.
+// Durations as strings, as GEP-2257 has them: one to four of `1h 2m 3s 4ms`, each number of at most
+// five digits, no sign and no fraction.
 
 import { type Schema, type SchemaFields, string } from "./schema.ts";
 

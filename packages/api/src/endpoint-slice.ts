@@ -1,4 +1,5 @@
-// EndpointSlice (discovery.k8s.io/v1): addresses behind a Service, written by people or other controllers.
+// EndpointSlice (discovery.k8s.io/v1): addresses behind a Service, written by people or other
+// controllers.
 
 import { column } from "./column.ts";
 import { defineKind, kindSchema } from "./define-kind.ts";

@@ -1,4 +1,5 @@
-// Event (core v1): what happened to an object, as `kubectl describe` and `kubectl get events` read it.
+// Event (core v1): what happened to an object, as `kubectl describe` and `kubectl get events` read
+// it.
 
 import { column, formatAge, nameColumn } from "./column.ts";
 import { defineKind, kindSchema } from "./define-kind.ts";

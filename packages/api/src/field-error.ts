@@ -1,5 +1,5 @@
-// What validation says: one row per wrong field, with the path, reason and wording that users of Kubernetes know
-// (`spec.ports[0].port: Required value`). Validation lists, it never throws.
+// What validation says: one row per wrong field, with the path, reason and wording that users of
+// Kubernetes know (`spec.ports[0].port: Required value`). Validation lists, it never throws.
 
 /** The reasons of `Status.details.causes`. */
 export type FieldErrorReason =
@@ -28,7 +28,9 @@ export function formatFieldError(error: FieldError): string {
 }
 
 export interface ValidateOptions {
-  /** Why a pattern is not RE2 (decision D9), or null when it is; absent: patterns are not looked at. */
+  /**
+   * Why a pattern is not RE2 (decision D9), or null when it is; absent: patterns are not looked at.
+   */
   readonly regexError?: (pattern: string) => string | null;
 }
 

@@ -4,14 +4,17 @@ import { pathColumn } from "./column.ts";
 import { conditions } from "./condition.ts";
 import { defineKind, kindSchema } from "./define-kind.ts";
 import type { KindInfo } from "./kind.ts";
+import { SUBDOMAIN } from "./name.ts";
 import { GATEWAY_GROUP, objectReferenceSchema } from "./ref.ts";
 import { about, list, object, type Static, string } from "./schema.ts";
 
 /** The controller name of a Gateway or route that Weft serves. */
 export const WEFT_CONTROLLER = "weft.dev/control-plane";
 
-const CONTROLLER_PATTERN =
-  "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\\/[A-Za-z0-9\\/\\-._~%!$&'()*+,;=:]+$";
+/** A domain and a path, without anchors. */
+export const DOMAIN_PATH: string = `${SUBDOMAIN}\\/[A-Za-z0-9\\/\\-._~%!$&'()*+,;=:]+`;
+
+const CONTROLLER_PATTERN = `^${DOMAIN_PATH}$`;
 
 export const controllerNameSchema = string("The controller, as a domain and a path.", {
   minLength: 1,

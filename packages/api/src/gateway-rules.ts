@@ -3,10 +3,9 @@
 import type { Reporter } from "./field-error.ts";
 import { isIpAddress } from "./format.ts";
 import type { GatewayInfrastructure, GatewayListener, GatewayListenerTls } from "./gateway.ts";
-import { hostnameRegex, patternSentence } from "./name.ts";
+import { hostnameRegex, patternSentence, SUBDOMAIN } from "./name.ts";
 
-const KEY_PATTERN =
-  /^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$/;
+const KEY_PATTERN = new RegExp(`^(${SUBDOMAIN}/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$`);
 const PREFIX_CHARACTERS_MAX = 252;
 
 interface Address {

@@ -3,7 +3,7 @@
 import { pathColumn } from "./column.ts";
 import { conditions } from "./condition.ts";
 import { defineKind, kindSchema } from "./define-kind.ts";
-import { pendingCondition } from "./gateway-class.ts";
+import { DOMAIN_PATH, pendingCondition } from "./gateway-class.ts";
 import {
   checkAddress,
   checkAddresses,
@@ -13,7 +13,15 @@ import {
 } from "./gateway-rules.ts";
 import type { KindInfo } from "./kind.ts";
 import { labelSelectorSchema } from "./label-selector.ts";
-import { dnsSubdomain, groupName, hostname, kindName, objectName, portNumber } from "./name.ts";
+import {
+  dnsSubdomain,
+  groupName,
+  hostname,
+  kindName,
+  objectName,
+  portNumber,
+  SUBDOMAIN,
+} from "./name.ts";
 import {
   GATEWAY_GROUP,
   localObjectReferenceSchema,
@@ -33,10 +41,8 @@ import {
   withRules,
 } from "./schema.ts";
 
-const PROTOCOL_PATTERN =
-  "^[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?$|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\\/[A-Za-z0-9]+$";
-const ADDRESS_TYPE_PATTERN =
-  "^Hostname|IPAddress|NamedAddress|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\\/[A-Za-z0-9\\/\\-._~%!$&'()*+,;=:]+$";
+const PROTOCOL_PATTERN = `^[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?$|${SUBDOMAIN}\\/[A-Za-z0-9]+$`;
+const ADDRESS_TYPE_PATTERN = `^Hostname|IPAddress|NamedAddress|${DOMAIN_PATH}$`;
 const LABEL_VALUE_PATTERN = "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$";
 
 const addressType = string("IPAddress, Hostname, NamedAddress, or a domain and a path.", {

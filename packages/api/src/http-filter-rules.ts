@@ -1,4 +1,5 @@
-// What the Gateway API demands of an HTTPRoute's filters beyond their schema (there CEL, here code).
+// What the Gateway API demands of an HTTPRoute's filters beyond their schema (there CEL, here
+// code).
 
 import type { Reporter } from "./field-error.ts";
 import type { HttpPathModifier, HttpRequestMirror, HttpRouteFilter } from "./http-route-filter.ts";

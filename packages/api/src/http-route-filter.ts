@@ -38,7 +38,8 @@ export const HTTP_METHODS = [
 ] as const;
 
 const ORIGIN_PATTERN =
-  "(^\\*$)|(^(http(s)?):\\/\\/(((\\*\\.)?([a-zA-Z0-9\\-]+\\.)*[a-zA-Z0-9-]+|\\*)(:([0-9]{1,5}))?)$)";
+  "(^\\*$)|(^(http(s)?):\\/\\/" +
+  "(((\\*\\.)?([a-zA-Z0-9\\-]+\\.)*[a-zA-Z0-9-]+|\\*)(:([0-9]{1,5}))?)$)";
 
 const header = object(
   "A header field.",

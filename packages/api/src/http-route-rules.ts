@@ -1,5 +1,6 @@
-// What the Gateway API demands of an HTTPRoute beyond its schema (there CEL, here code). Header names and query
-// parameters are unique by `listType` map; RE2 syntax is checked by whoever passes `regexError`.
+// What the Gateway API demands of an HTTPRoute beyond its schema (there CEL, here code). Header
+// names and query parameters are unique by `listType` map; RE2 syntax is checked by whoever passes
+// `regexError`.
 
 import { parseDurationMs } from "./duration.ts";
 import type { Reporter } from "./field-error.ts";

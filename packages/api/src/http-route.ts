@@ -1,4 +1,5 @@
-// HTTPRoute (Gateway API v1, standard channel), attached to Gateways or, in the mesh, to Services (GAMMA).
+// HTTPRoute (Gateway API v1, standard channel), attached to Gateways or, in the mesh, to Services
+// (GAMMA).
 
 import { pathColumn } from "./column.ts";
 import { conditions } from "./condition.ts";

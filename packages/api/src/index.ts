@@ -21,13 +21,13 @@ export {
   type WatchParameters,
   type WriteParameters,
 } from "./client.ts";
+export { customResourceDefinition } from "./custom-resource-definition.ts";
 export { type Condition, findCondition, formatTime, withCondition } from "./condition.ts";
 export type { ConfigMap } from "./config-map.ts";
-export { duplicateFields } from "./duplicate-field.ts";
 export { formatDuration, parseDurationMs } from "./duration.ts";
 export { type Endpoint, type EndpointSlice, SERVICE_NAME_LABEL } from "./endpoint-slice.ts";
 export type { Event } from "./event.ts";
-export { fieldValue, unknownFields } from "./field.ts";
+export { fieldValue } from "./field.ts";
 export {
   type FieldError,
   type FieldErrorReason,
@@ -74,7 +74,12 @@ export {
 } from "./kinds.ts";
 export type { LabelSelector } from "./label-selector.ts";
 export { MESH_CONFIG_NAME, type MeshConfig, type MeshConfigSpec } from "./mesh-config.ts";
-export type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from "./metadata.ts";
+export {
+  type ManagedFieldsEntry,
+  type ObjectMeta,
+  objectMetaSchema,
+  type OwnerReference,
+} from "./metadata.ts";
 export {
   dnsLabelError,
   dnsSubdomainError,
@@ -97,6 +102,7 @@ export type {
   SecretObjectReference,
 } from "./ref.ts";
 export type { ReferenceGrant, ReferenceGrantSpec } from "./reference-grant.ts";
+export { type JsonSchema, publishSchema, type SchemaDialect } from "./published-schema.ts";
 export { groupPath, restPath } from "./rest-path.ts";
 export type { Schema, Static } from "./schema.ts";
 export type { Secret } from "./secret.ts";

@@ -54,7 +54,10 @@ export interface KindInfo<T extends ApiObject = ApiObject> {
   readonly columns: readonly Column<T>[];
   /** Drops nulls and fills in defaults, in place. */
   defaults(object: ApiObject): void;
-  /** Every wrong field of an object with its defaults filled in, also of a value that has any shape at all. */
+  /**
+   * Every wrong field of an object with its defaults filled in, also of a value that has any shape
+   * at all.
+   */
   validate(object: unknown, options?: ValidateOptions): FieldError[];
   /** What may not change, beside what `validate` says of the new object alone. */
   validateUpdate(object: T, previous: T): FieldError[];

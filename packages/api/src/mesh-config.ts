@@ -1,4 +1,5 @@
-// MeshConfig (weft.dev): what holds for the whole mesh where nothing closer says otherwise. There is one, `default`.
+// MeshConfig (weft.dev): what holds for the whole mesh where nothing closer says otherwise. There
+// is one, `default`.
 
 import { pathColumn } from "./column.ts";
 import { conditions } from "./condition.ts";

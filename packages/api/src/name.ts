@@ -1,10 +1,11 @@
-// Syntax of names, labels and annotations (RFC 1123 and RFC 1035 names, Kubernetes' qualified names), and the
-// sentence that says what is wrong with one.
+// Syntax of names, labels and annotations (RFC 1123 and RFC 1035 names, Kubernetes' qualified
+// names), and the sentence that says what is wrong with one.
 
 import { type Schema, type SchemaFields, string } from "./schema.ts";
 
 const LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
-const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`;
+/** A DNS subdomain without anchors, for patterns that hold one. */
+export const SUBDOMAIN: string = `${LABEL}(\\.${LABEL})*`;
 
 export const LABEL_PATTERN = `^${LABEL}$`;
 export const SUBDOMAIN_PATTERN = `^${SUBDOMAIN}$`;
@@ -16,16 +17,19 @@ const SERVICE_PATTERN = "^[a-z]([-a-z0-9]*[a-z0-9])?$";
 
 const sentences: Readonly<Record<string, string>> = {
   [LABEL_PATTERN]:
-    "must be a DNS label: lower-case letters, digits and '-', starting and ending with a letter or digit",
+    "must be a DNS label: lower-case letters, digits and '-', " +
+    "starting and ending with a letter or digit",
   [SUBDOMAIN_PATTERN]:
-    "must be a DNS subdomain: lower-case letters, digits, '-' and '.', each part starting and ending with a letter or digit",
+    "must be a DNS subdomain: lower-case letters, digits, '-' and '.', " +
+    "each part starting and ending with a letter or digit",
   [GROUP_PATTERN]: "must be empty or a DNS subdomain",
   [KIND_PATTERN]: "must start with a letter and hold letters, digits and '-'",
   [HOSTNAME_PATTERN]:
     "must be a DNS name in lower case, with '*.' as the only wildcard and only at the start",
   [HEADER_NAME_PATTERN]: "must be an HTTP token (letters, digits and !#$%&'*+-.^_`|~)",
   [SERVICE_PATTERN]:
-    "must be a DNS-1035 label: lower-case letters, digits and '-', starting with a letter and ending with a letter or digit",
+    "must be a DNS-1035 label: lower-case letters, digits and '-', " +
+    "starting with a letter and ending with a letter or digit",
 };
 
 /** What a value must look like that failed this pattern, in words where there are any. */
@@ -92,6 +96,8 @@ const subdomainRegex = new RegExp(SUBDOMAIN_PATTERN);
 /** A host name that may start with `*.`. */
 export const hostnameRegex: RegExp = new RegExp(HOSTNAME_PATTERN);
 const serviceRegex = new RegExp(SERVICE_PATTERN);
+const QUALIFIED_SENTENCE =
+  "must hold letters, digits, '-', '_' or '.', and start and end with a letter or digit";
 const qualifiedRegex = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 
 /** Null, or what is wrong with a DNS label of at most 63 characters. */
@@ -128,13 +134,13 @@ export function qualifiedNameError(value: string): string | null {
   if (name === "") return "name part must be non-empty";
   if (name.length > 63) return "name part must be no more than 63 characters";
   if (qualifiedRegex.test(name)) return null;
-  return "name part must hold letters, digits, '-', '_' or '.', and start and end with a letter or digit";
+  return `name part ${QUALIFIED_SENTENCE}`;
 }
 
 export function labelValueError(value: string): string | null {
   if (value.length > 63) return "must be no more than 63 characters";
   if (value === "" || qualifiedRegex.test(value)) return null;
-  return "a label's value must be empty, or hold letters, digits, '-', '_' or '.', and start and end with a letter or digit";
+  return `a label's value must be empty, or ${QUALIFIED_SENTENCE}`;
 }
 
 const encoder = new TextEncoder();

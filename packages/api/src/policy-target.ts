@@ -1,4 +1,5 @@
-// What a policy attaches to (GEP-713): objects of the policy's own namespace, or that namespace itself.
+// What a policy attaches to (GEP-713): objects of the policy's own namespace, or that namespace
+// itself.
 
 import type { Reporter } from "./field-error.ts";
 import type { ObjectMeta } from "./metadata.ts";

@@ -1,4 +1,5 @@
-// ReferenceGrant (Gateway API v1beta1): lets objects of other namespaces refer to objects of this one.
+// ReferenceGrant (Gateway API v1beta1): lets objects of other namespaces refer to objects of this
+// one.
 
 import { defineKind, kindSchema } from "./define-kind.ts";
 import type { KindInfo } from "./kind.ts";

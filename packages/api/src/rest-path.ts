@@ -1,4 +1,5 @@
-// Where an object lies in the REST API: `/api/v1/namespaces/<ns>/services/<name>`, `/apis/<group>/<version>/…`.
+// Where an object lies in the REST API: `/api/v1/namespaces/<ns>/services/<name>`,
+// `/apis/<group>/<version>/…`.
 
 import type { KindInfo } from "./kind.ts";
 
@@ -10,7 +11,8 @@ export function groupPath(group: string, version: string): string {
 }
 
 /**
- * The path of one object, or without `name` of a list; without `namespace` of the list over all namespaces.
+ * The path of one object, or without `name` of a list; without `namespace` of the list over all
+ * namespaces.
  * `subresource` is e.g. `status`.
  */
 export function restPath(

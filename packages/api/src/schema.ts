@@ -1,6 +1,6 @@
-// One schema per kind (decision D1): plain JSON Schema data in the subset that Kubernetes calls structural, from
-// which come the TypeScript type (`Static`), the validator, the defaults, OpenAPI and the CRD.
-// Why not a library: docs/decisions says what it cost to load one.
+// One schema per kind (decision D1): plain JSON Schema data in the subset that Kubernetes calls
+// structural, from which come the TypeScript type (`Static`), the validator, the defaults, OpenAPI
+// and the CRD. Why not a library: docs/decisions says what it cost to load one.
 
 import type { Reporter } from "./field-error.ts";
 
@@ -54,7 +54,10 @@ export type ObjectOf<P extends Properties, R extends keyof P> = Flat<
 
 type Flat<T> = { [K in keyof T]: T[K] };
 
-/** Options of a list: `listType` "map" needs `keys`. `mergeKey` is for strategic merge patch (core kinds only). */
+/**
+ * Options of a list: `listType` "map" needs `keys`. `mergeKey` is for strategic merge patch (core
+ * kinds only).
+ */
 export interface ListOptions {
   readonly listType?: "atomic" | "map" | "set";
   readonly keys?: readonly string[];

@@ -1,5 +1,5 @@
-// SelfSubjectAccessReview (authorization.k8s.io/v1): the question of `kubectl auth can-i`. Posted and answered,
-// never stored.
+// SelfSubjectAccessReview (authorization.k8s.io/v1): the question of `kubectl auth can-i`. Posted
+// and answered, never stored.
 
 import { defineKind, kindSchema } from "./define-kind.ts";
 import type { KindInfo } from "./kind.ts";

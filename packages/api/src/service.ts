@@ -1,5 +1,5 @@
-// Service (core v1): a callable name. Its workloads are those its selector matches (design section 5); Weft hands
-// out no cluster IP and does not default targetPort.
+// Service (core v1): a callable name. Its workloads are those its selector matches (design section
+// 5); Weft hands out no cluster IP and does not default targetPort.
 
 import { column, showLabels } from "./column.ts";
 import { conditions } from "./condition.ts";
@@ -26,7 +26,8 @@ const port = object(
     appProtocol: string("Its application protocol: http, http2, grpc, tcp, or kubernetes.io/h2c."),
     port: integer("The number that callers use."),
     targetPort: intOrString(
-      "The workload's port by name or number; absent: the port of the same name, else of the same number, else the only one.",
+      "The workload's port by name or number; absent: the port of the same name, " +
+        "else of the same number, else the only one.",
     ),
     nodePort: integer("A port of every node; kept, not used."),
   },

@@ -1,5 +1,6 @@
-// The settings that a TrafficPolicy gives a Service or Namespace and a MeshConfig gives the mesh (design sections
-// 6 and 7). Nothing here has a default: what is absent comes from the next wider scope.
+// The settings that a TrafficPolicy gives a Service or Namespace and a MeshConfig gives the mesh
+// (design sections 6 and 7). Nothing here has a default: what is absent comes from the next wider
+// scope.
 
 import { duration, parseDurationMs } from "./duration.ts";
 import type { Reporter } from "./field-error.ts";
@@ -56,7 +57,8 @@ const circuitBreaker = object("What one proxy may have open to the service at a 
 
 const outlierDetection = object("When an endpoint that fails is left out for a while.", {
   consecutiveGatewayErrors: count(
-    "Gateway errors in a row (502, 503, 504, reset, connect) that eject; 5 where nothing says otherwise, 0 never.",
+    "Gateway errors in a row (502, 503, 504, reset, connect) that eject; " +
+      "5 where nothing says otherwise, 0 never.",
   ),
   consecutive5xx: count("Answers of 500 and above in a row that eject; off unless set."),
   interval: duration("How often ejections are looked over; 10s where nothing says otherwise."),

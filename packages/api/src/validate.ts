@@ -1,6 +1,6 @@
-// Checks a value of any shape against a schema and reports every wrong field. A schema's rules run on each value
-// whose shape (types, required fields) is right all the way down, so one bad route rule does not hide what is wrong
-// with the next.
+// Checks a value of any shape against a schema and reports every wrong field. A schema's rules run
+// on each value whose shape (types, required fields) is right all the way down, so one bad route
+// rule does not hide what is wrong with the next.
 
 import type { Reporter } from "./field-error.ts";
 import { formatError } from "./format.ts";

@@ -1,4 +1,5 @@
-// Workload (weft.dev): one running copy with an address and an identity. Normally its agent writes it.
+// Workload (weft.dev): one running copy with an address and an identity. Normally its agent writes
+// it.
 
 import { pathColumn } from "./column.ts";
 import { conditions } from "./condition.ts";

@@ -1,0 +1,54 @@
+// The CustomResourceDefinition of a kind (apiextensions.k8s.io/v1), for running on a Kubernetes
+// cluster.
+
+import type { Column } from "./column.ts";
+import type { KindInfo } from "./kind.ts";
+import { crdDialect, type JsonSchema, publishSchema } from "./published-schema.ts";
+
+const ORDINARY_DEFAULTS = { type: "object" } as const;
+
+/** Null for Kubernetes' own kinds, which need none. */
+export function customResourceDefinition(info: KindInfo): JsonSchema | null {
+  if (info.isCore) return null;
+  const { group, kind, plural, singular, shortNames, categories } = info;
+  return {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      names: {
+        kind,
+        listKind: `${kind}List`,
+        plural,
+        singular,
+        ...(shortNames.length === 0 ? {} : { shortNames }),
+        ...(categories.length === 0 ? {} : { categories }),
+      },
+      scope: info.namespaced ? "Namespaced" : "Cluster",
+      versions: info.versions.map((name) => versionOf(info, name)),
+    },
+  };
+}
+
+function versionOf(info: KindInfo, name: string): JsonSchema {
+  const schema = publishSchema(info.schema, crdDialect);
+  const properties = { ...(schema["properties"] as JsonSchema), metadata: ORDINARY_DEFAULTS };
+  const required = (info.schema.required ?? []).filter((field) => field !== "metadata");
+  return {
+    name,
+    served: true,
+    storage: name === info.version,
+    schema: { openAPIV3Schema: { ...schema, properties, required } },
+    additionalPrinterColumns: info.columns.flatMap(printerColumn),
+    ...(info.hasStatus ? { subresources: { status: {} } } : {}),
+  };
+}
+
+function printerColumn(column: Column): JsonSchema[] {
+  const { name, description, jsonPath, priority } = column;
+  if (jsonPath === undefined) return [];
+  const isTime = jsonPath === ".metadata.creationTimestamp";
+  const type = isTime ? "date" : column.type;
+  return [{ name, type, description, jsonPath, ...(priority === 0 ? {} : { priority }) }];
+}
