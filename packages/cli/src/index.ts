@@ -1,2 +1,2 @@
 export type { CliContext } from "./context.ts";
-export { buildProgram, runCommandLine } from "./program.ts";
+export { runCommandLine } from "./program.ts";

@@ -6,8 +6,8 @@ import type { CliContext } from "./context.ts";
 import { reportFailure, wantsJson } from "./report-failure.ts";
 import { weftVersion } from "./version.ts";
 
-/** Builds the whole tree; also what `completion` walks. */
-export function buildProgram(context: CliContext): Command {
+/** Builds the tree, whole, or with the one command that `only` names. */
+async function buildProgram(context: CliContext, only: string | undefined): Promise<Command> {
   const program = new Command("weft")
     .description("Weft, a service mesh: discovery, mTLS, traffic management, from one command")
     .version(weftVersion(), "--version", "print the version")
@@ -21,7 +21,11 @@ export function buildProgram(context: CliContext): Command {
     })
     .enablePositionalOptions()
     .exitOverride();
-  for (const define of commands) define(program, context);
+  const one = only === undefined || only === "completion" ? undefined : commands[only];
+  for (const load of one === undefined ? Object.values(commands) : [one]) {
+    const define = await load();
+    define(program, context);
+  }
   return program;
 }
 
@@ -31,7 +35,7 @@ export async function runCommandLine(
   context: CliContext,
 ): Promise<number> {
   const isJson = wantsJson(args);
-  const program = buildProgram(context);
+  const program = await buildProgram(context, args[0]);
   if (isJson) silenceUsage(program);
   try {
     await program.parseAsync([...args], { from: "user" });

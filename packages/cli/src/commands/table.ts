@@ -1,37 +1,29 @@
-// Every command, in the order of the help. The next command is one file and one row.
+// Every command, in the order of the help. The next command is one file and one row. A command's file is loaded only
+// when it is asked for: `weft run` must not carry what `weft apply` needs.
 
 import type { Command } from "commander";
 import type { CliContext } from "../context.ts";
-import { defineBackup } from "./backup.ts";
-import { defineCert } from "./cert.ts";
-import { defineCheck } from "./check.ts";
-import { defineCompletion } from "./completion.ts";
-import { defineDown } from "./down.ts";
-import { defineKubeconfig } from "./kubeconfig.ts";
-import { defineProxy } from "./proxy.ts";
-import { defineRequest } from "./request.ts";
-import { defineRun } from "./run.ts";
-import { defineSidecar } from "./sidecar.ts";
-import { defineStat } from "./stat.ts";
-import { defineToken } from "./token.ts";
-import { defineUp } from "./up.ts";
-import { defineVersion } from "./version.ts";
 
 export type DefineCommand = (program: Command, context: CliContext) => void;
 
-export const commands: readonly DefineCommand[] = [
-  defineUp,
-  defineRun,
-  defineSidecar,
-  defineRequest,
-  defineStat,
-  defineProxy,
-  defineCheck,
-  defineCert,
-  defineToken,
-  defineBackup,
-  defineKubeconfig,
-  defineCompletion,
-  defineDown,
-  defineVersion,
-];
+export const commands: Readonly<Record<string, () => Promise<DefineCommand>>> = {
+  up: async () => (await import("./up.ts")).defineUp,
+  run: async () => (await import("./run.ts")).defineRun,
+  sidecar: async () => (await import("./sidecar.ts")).defineSidecar,
+  apply: async () => (await import("./apply.ts")).defineApply,
+  get: async () => (await import("./get.ts")).defineGet,
+  describe: async () => (await import("./describe.ts")).defineDescribe,
+  diff: async () => (await import("./diff.ts")).defineDiff,
+  delete: async () => (await import("./delete.ts")).defineDelete,
+  request: async () => (await import("./request.ts")).defineRequest,
+  stat: async () => (await import("./stat.ts")).defineStat,
+  proxy: async () => (await import("./proxy.ts")).defineProxy,
+  check: async () => (await import("./check.ts")).defineCheck,
+  cert: async () => (await import("./cert.ts")).defineCert,
+  token: async () => (await import("./token.ts")).defineToken,
+  backup: async () => (await import("./backup.ts")).defineBackup,
+  kubeconfig: async () => (await import("./kubeconfig.ts")).defineKubeconfig,
+  completion: async () => (await import("./completion.ts")).defineCompletion,
+  down: async () => (await import("./down.ts")).defineDown,
+  version: async () => (await import("./version.ts")).defineVersion,
+};

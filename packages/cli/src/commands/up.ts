@@ -1,5 +1,6 @@
 // `weft up`: a control plane in this terminal; with `--demo`, the shop as well.
 
+import type { ControlPlane } from "@weft/control";
 import { type Command, Option } from "commander";
 import { type CliContext, resolveDataDir } from "../context.ts";
 import { dataDirOption, outputOption, parseHostPort } from "../flags.ts";
@@ -13,6 +14,7 @@ interface UpFlags {
   xds: string;
   store: string;
   restore?: string;
+  output?: string;
 }
 
 export function defineUp(program: Command, context: CliContext): void {
@@ -49,13 +51,42 @@ export function defineUp(program: Command, context: CliContext): void {
         ...(flags.restore === undefined ? {} : { restore: flags.restore }),
       });
       await plane.ready;
-      context.stdout.write(
-        `weft: API at http://${plane.apiAddress}, agents at ${plane.xdsAddress}\n`,
-      );
-      await new Promise<void>((resolve) => {
-        signals.stop.addEventListener("abort", () => resolve(), { once: true });
-      });
+      announce(context, flags, plane);
+      if (flags.demo === true) await demo(context, flags, plane, signals.stop);
+      else await untilAborted(signals.stop);
       await plane.close();
       signals.release();
     });
+}
+
+function announce(context: CliContext, flags: UpFlags, plane: ControlPlane): void {
+  const { apiAddress, xdsAddress } = plane;
+  context.stdout.write(
+    flags.output === "json"
+      ? `${JSON.stringify({ api: `http://${apiAddress}`, xds: xdsAddress })}\n`
+      : `weft: API at http://${apiAddress}, agents at ${xdsAddress}\n`,
+  );
+}
+
+async function demo(
+  context: CliContext,
+  flags: UpFlags,
+  plane: ControlPlane,
+  stop: AbortSignal,
+): Promise<void> {
+  const { runDemo } = await import("../demo/demo.ts");
+  await runDemo({
+    context,
+    apiUrl: `http://${plane.apiAddress}`,
+    control: plane.xdsAddress,
+    dataDir: resolveDataDir(context, flags.dataDir),
+    stop,
+  });
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }

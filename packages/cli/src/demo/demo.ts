@@ -1,11 +1,13 @@
 // `weft up --demo`: the shop in the mesh, three things to try, and live rates until Ctrl-C.
 
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { freePort, sleep } from "@weft/runtime";
 import pc from "picocolors";
-import { parseAllDocuments } from "yaml";
+import { patch } from "../commands/apply.ts";
 import type { CliContext } from "../context.ts";
+import { readManifests } from "../manifests.ts";
+import { openClient, told } from "../objects.ts";
 import { DemoChildren } from "./children.ts";
 import { LiveRates, type StatRow } from "./rates.ts";
 import { shopDirectory, shopPrograms } from "./shop.ts";
@@ -16,8 +18,6 @@ export interface DemoOptions {
   readonly control: string;
   readonly dataDir: string;
   readonly stop: AbortSignal;
-  /** Creates or updates one object; what `weft apply` does. */
-  readonly apply: (object: Record<string, unknown>) => Promise<void>;
 }
 
 const stopHurryMs = 1_200;
@@ -45,9 +45,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
     children.start(program, program.hasPort ? await freePort() : 0);
     context.stdout.write(`demo: starting ${program.service} ${program.version}\n`);
   }
-  for (const object of readObjects(path.join(directory, "resources/shop.yaml"))) {
-    await options.apply(object);
-  }
+  await applyShop(options, path.join(directory, "resources/shop.yaml"));
   const isUp = await untilTraffic(options, begunMs);
   if (isUp) printInvitation(options, directory);
   await showRates(options);
@@ -56,10 +54,12 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   await children.stop(stopHurryMs, stopKillMs);
 }
 
-function readObjects(file: string): Record<string, unknown>[] {
-  return parseAllDocuments(readFileSync(file, "utf8")).map(
-    (document) => document.toJS() as Record<string, unknown>,
-  );
+/** What `weft apply -f shop.yaml` does. */
+async function applyShop(options: DemoOptions, file: string): Promise<void> {
+  const client = openClient(options.context, { server: options.apiUrl });
+  for (const manifest of readManifests([file], "default")) {
+    await told(manifest.from, () => patch(client, manifest, { dryRun: false, force: true }));
+  }
 }
 
 /** Waits for the first request that arrived over mTLS. */

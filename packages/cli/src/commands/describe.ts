@@ -1,0 +1,120 @@
+// `weft describe KIND NAME`: everything about one object; for a service also the values in force and where each
+// comes from, and its workloads.
+
+import { type ApiObject, kinds } from "@weft/api";
+import type { Command } from "commander";
+import { stringify } from "yaml";
+import { type CliContext, resolveNamespace } from "../context.ts";
+import { callControlJson } from "../control-api.ts";
+import { namespaceOption, outputOption, serverOption } from "../flags.ts";
+import { openClient, resolveKinds, told } from "../objects.ts";
+import { formatTable } from "../table.ts";
+import { usageFailure } from "../failure.ts";
+
+interface DescribeFlags {
+  namespace?: string;
+  server?: string;
+  output?: string;
+}
+
+interface Origin {
+  readonly kind: string;
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly attachedTo?: string;
+}
+
+interface Effective {
+  readonly values: readonly { name: string; value: unknown; origin: Origin }[];
+  readonly conflicted: readonly { kind: string; namespace: string; name: string }[];
+}
+
+export function defineDescribe(program: Command, context: CliContext): void {
+  program
+    .command("describe")
+    .description(
+      "everything about one object; for a service, the values in force and where each comes from",
+    )
+    .argument("<kind>")
+    .argument("[name]")
+    .addOption(namespaceOption())
+    .addOption(serverOption())
+    .addOption(outputOption("json"))
+    .action(async (kind: string, second: string | undefined, flags: DescribeFlags) => {
+      const [word = "", inline] = kind.split("/");
+      const name = inline ?? second;
+      const [info] = resolveKinds(word);
+      if (info === undefined || name === undefined) {
+        throw usageFailure("name one object", "For example: weft describe service catalog");
+      }
+      const client = openClient(context, flags);
+      const namespace = info.namespaced ? resolveNamespace(context, flags.namespace) : null;
+      const object = await told("", () => client.get(info, namespace, name));
+      const events = await told("", () =>
+        client.list(kinds.Event, {
+          ...(namespace === null ? {} : { namespace }),
+          fieldSelector: `involvedObject.kind=${info.kind},involvedObject.name=${name}`,
+        }),
+      );
+      const effective =
+        info.kind === "Service" ? await inForce(context, flags, namespace ?? "", name) : null;
+      if (flags.output === "json") {
+        context.stdout.write(`${JSON.stringify({ object, events: events.items, effective })}\n`);
+        return;
+      }
+      context.stdout.write(render(object));
+      if (effective !== null) context.stdout.write(renderEffective(effective));
+      context.stdout.write(renderEvents(events.items));
+    });
+}
+
+async function inForce(
+  context: CliContext,
+  flags: DescribeFlags,
+  namespace: string,
+  name: string,
+): Promise<Effective> {
+  return await callControlJson<Effective>(
+    context,
+    flags,
+    `/weft/v1/effective/${namespace}/${name}`,
+  );
+}
+
+function render(object: ApiObject): string {
+  const { apiVersion, kind, metadata, ...rest } = object;
+  const { managedFields, ...shown } = metadata;
+  void managedFields;
+  return stringify({ kind, apiVersion, ...shown, ...rest });
+}
+
+function renderEffective(effective: Effective): string {
+  const rows = effective.values.map(({ name, value, origin }) => [
+    `  ${name}`,
+    value === null ? "off" : Array.isArray(value) ? value.join(", ") : String(value),
+    originText(origin),
+  ]);
+  const lost = effective.conflicted.map(
+    (policy) => `  ${policy.kind} ${policy.namespace}/${policy.name} lost to an older one\n`,
+  );
+  const conflicts = lost.length === 0 ? "" : `conflicted:\n${lost.join("")}`;
+  return `in force:\n${formatTable(["  VALUE", "IS", "FROM"], rows)}${conflicts}`;
+}
+
+function originText(origin: Origin): string {
+  if (origin.kind === "Default") return "default";
+  const name = origin.namespace === undefined ? origin.name : `${origin.namespace}/${origin.name}`;
+  const at = origin.attachedTo === undefined ? "" : ` (on the ${origin.attachedTo})`;
+  return `${origin.kind} ${name ?? ""}${at}`;
+}
+
+function renderEvents(items: readonly ApiObject[]): string {
+  if (items.length === 0) return "events: none\n";
+  const rows = items.map((item) => {
+    const event = item as ApiObject & Record<string, unknown>;
+    return ["type", "reason", "message"].map((key) =>
+      `  ${String(event[key] ?? "")}`.slice(key === "type" ? 0 : 2),
+    );
+  });
+  return `events:\n${formatTable(["  TYPE", "REASON", "MESSAGE"], rows)}`;
+}
