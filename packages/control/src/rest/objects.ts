@@ -2,49 +2,7 @@
 // its model. The same checks, defaults, generations and managed fields as the REST API, without
 // HTTP. Failures are `StatusError`s.
 
-/** Metadata as every Kubernetes-style object carries it. */
-export interface ObjectMeta {
-  name: string;
-  namespace?: string;
-  generateName?: string;
-  uid?: string;
-  resourceVersion?: string;
-  generation?: number;
-  creationTimestamp?: string;
-  deletionTimestamp?: string;
-  labels?: Record<string, string>;
-  annotations?: Record<string, string>;
-  finalizers?: string[];
-  ownerReferences?: OwnerReference[];
-  managedFields?: ManagedFields[];
-}
-
-export interface OwnerReference {
-  apiVersion: string;
-  kind: string;
-  name: string;
-  uid: string;
-  controller?: boolean;
-  blockOwnerDeletion?: boolean;
-}
-
-/** Which fields one manager set, as server-side apply records it. */
-export interface ManagedFields {
-  manager?: string;
-  operation?: "Apply" | "Update";
-  apiVersion?: string;
-  time?: string;
-  fieldsType?: "FieldsV1";
-  fieldsV1?: Record<string, unknown>;
-  subresource?: string;
-}
-
-/** What every stored object has; the kinds' own types come from `@weft/api`. */
-export interface ApiObject {
-  apiVersion: string;
-  kind: string;
-  metadata: ObjectMeta;
-}
+import type { ApiObject } from "@weft/api";
 
 export interface WriteOptions {
   /** Who writes, as recorded in `managedFields`; e.g. `weft-registry`. */

@@ -28,13 +28,20 @@ export interface RestResponse {
 
 /** A body that goes on: a watch. */
 export interface RestStream {
-  /** Begins; writes to `sink` until it ends itself or `close` is called (the client left). */
-  open(sink: StreamSink): { close(): void };
+  /** Begins, and writes to `sink` until it ends itself or is closed. */
+  open(sink: StreamSink): OpenStream;
+}
+
+export interface OpenStream {
+  /** The connection takes bytes again after a write that answered false. */
+  resume(): void;
+  /** The client left. */
+  close(): void;
 }
 
 export interface StreamSink {
-  /** Bytes waiting in the adapter after this chunk; a stream that sees too many ends itself. */
-  write(chunk: Uint8Array): number;
+  /** False: enough is waiting; write again after `resume`. */
+  write(chunk: Uint8Array): boolean;
   end(): void;
 }
 

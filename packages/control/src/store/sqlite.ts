@@ -88,7 +88,9 @@ class SqliteStore implements FileStore {
     const program = new URL(`./sqlite-worker.${extension}`, import.meta.url);
     this.#worker = new Worker(program, { workerData, name: "weft-store" });
     this.#worker.on("message", (reply: WorkerReply) => this.#hear(reply));
-    this.#worker.on("error", (error) => this.#workerEnded(error.message));
+    this.#worker.on("error", (error: unknown) => {
+      this.#workerEnded(error instanceof Error ? error.message : String(error));
+    });
     this.#worker.on("exit", () => this.#workerEnded("it exited"));
   }
 
