@@ -7,6 +7,7 @@ import { typeUrls } from "@weft/xds";
 import { membersOf } from "../model/membership.ts";
 import { keyOf, type Model, type ObjectKey } from "../model/model.ts";
 import {
+  meshServiceAt,
   type ServicePort,
   servicePortsOf,
   slicePortFor,
@@ -48,7 +49,7 @@ export function compileEndpoints(
   options: CompileOptions,
   cache: EndpointCache,
 ): CompiledResource[] {
-  const service = model.objects.Service.get(serviceKey);
+  const service = meshServiceAt(model, serviceKey);
   if (service === undefined) return [];
   const members = membersOf(model, service);
   const slices = slicesOf(model, serviceKey);

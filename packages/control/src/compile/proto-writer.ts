@@ -36,6 +36,14 @@ export class ProtoWriter {
     return this;
   }
 
+  /** Fields that are encoded already. */
+  raw(value: Uint8Array): this {
+    this.#reserve(value.length);
+    this.#bytes.set(value, this.#length);
+    this.#length += value.length;
+    return this;
+  }
+
   /** A copy of what was written. */
   finish(): Uint8Array {
     return new Uint8Array(this.#bytes.subarray(0, this.#length));

@@ -253,6 +253,9 @@ function touchTrafficPolicy(
     change.clusters.add(service);
     change.virtualHosts.add(service);
     touchCallersOf(model, service, change);
+    const held = model.objects.Service.get(service);
+    if (held === undefined) continue;
+    for (const workload of membersOf(model, held)) change.inbound.add(keyOf(workload));
   }
 }
 

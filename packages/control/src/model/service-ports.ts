@@ -3,7 +3,7 @@
 
 import type { EndpointSlice, Service, Workload, WorkloadPort } from "@weft/api";
 import { membersOf } from "./membership.ts";
-import type { Model } from "./model.ts";
+import type { Model, ObjectKey } from "./model.ts";
 
 export type Protocol = "http" | "http2" | "grpc" | "tcp";
 
@@ -32,6 +32,12 @@ const PROTOCOLS: ReadonlyMap<string, Protocol> = new Map([
   ["wss", "tcp"],
   ["kubernetes.io/wss", "tcp"],
 ]);
+
+/** A service of the mesh: all but those that only stand for a DNS name. */
+export function meshServiceAt(model: Model, key: ObjectKey): Service | undefined {
+  const service = model.objects.Service.get(key);
+  return service?.spec.type === "ExternalName" ? undefined : service;
+}
 
 /** The service's TCP ports in the order written; datagrams are not the mesh's. */
 export function servicePortsOf(model: Model, service: Service): ServicePort[] {

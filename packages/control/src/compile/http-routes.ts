@@ -1,0 +1,376 @@
+// The rules of the HTTPRoutes that hold at one port, as Envoy routes in the order they are tried (design
+// section 6, "Routes").
+
+import {
+  type HttpBackendRef,
+  type HttpRoute,
+  type HttpRouteRule,
+  parseDurationMs,
+  type Service,
+} from "@weft/api";
+import {
+  Route,
+  type RouteAction,
+  RouteAction as RouteActionMessage,
+  RouteAction_ClusterNotFoundResponseCode,
+  RouteAction_RequestMirrorPolicy,
+  WeightedCluster_ClusterWeight,
+} from "@weft/xds/messages/envoy/config/route/v3/route_components.js";
+import {
+  type FractionalPercent,
+  FractionalPercent_DenominatorType,
+} from "@weft/xds/messages/envoy/type/v3/percent.js";
+import { type Model, objectKey } from "../model/model.ts";
+import type { ServicePort } from "../model/service-ports.ts";
+import { chooseCluster, type ClusterChoice, idleTimeoutMs, type NamedPort } from "./clusters.ts";
+import { requestSettingsFor } from "./clusters.ts";
+import {
+  compileRedirect,
+  headerEdits,
+  hostRewrite,
+  pathRewrite,
+  redirectOf,
+  urlRewriteOf,
+} from "./http-filters.ts";
+import { byPrecedence, compileMatch, pathOf, type PlacedMatch } from "./http-match.ts";
+import { INVALID_CLUSTER } from "./names.ts";
+import { compileRetry, SAFE_METHODS } from "./retry-policy.ts";
+import { resolveRef } from "./route-backends.ts";
+import { problemsOf } from "./route-problems.ts";
+import type { RequestSettings, Sourced } from "./settings.ts";
+import { duration, type MetadataValue, weftMetadata } from "./typed-config.ts";
+
+/** The port of the service that callers named, for which routes are compiled. */
+export interface NamedServicePort {
+  readonly service: Service;
+  readonly port: ServicePort;
+}
+
+export interface CompiledRoutes {
+  readonly routes: Route[];
+  /** Every existing cluster the routes send to. */
+  readonly clusters: ClusterChoice[];
+}
+
+/** What the routes of one virtual host share while they are compiled. */
+interface Context {
+  readonly model: Model;
+  readonly named: NamedPort;
+  readonly request: RequestSettings;
+  readonly clusters: Map<string, ClusterChoice>;
+}
+
+const DEFAULT_MATCHES = [{}];
+
+/** Without routes everything goes to the service itself; with routes, what none matches is answered 404. */
+export function compileHttpRoutes(
+  model: Model,
+  { service, port }: NamedServicePort,
+  httpRoutes: readonly HttpRoute[],
+): CompiledRoutes {
+  const { namespace = "", name } = service.metadata;
+  const named = { service: objectKey(namespace, name), portName: port.name, port: port.port };
+  const request = requestSettingsFor(model, named);
+  const context: Context = { model, named, request, clusters: new Map() };
+  const routes: Route[] = [];
+  if (httpRoutes.length === 0) {
+    routes.push(serviceRoute(context, service, port));
+  } else {
+    for (const placed of placeMatches(httpRoutes)) routes.push(compilePlaced(context, placed));
+    const missing = `no HTTPRoute of ${named.service} matches the request\n`;
+    routes.push(directRoute("no-match", 404, missing, { kind: "", namespace: "", name: "" }));
+  }
+  return { routes, clusters: [...context.clusters.values()] };
+}
+
+function placeMatches(httpRoutes: readonly HttpRoute[]): PlacedMatch[] {
+  const placed: PlacedMatch[] = [];
+  for (const route of httpRoutes) {
+    const { matches: impossible } = problemsOf(route);
+    (route.spec.rules ?? []).forEach((rule, ruleIndex) => {
+      const matches = (rule.matches ?? []).length === 0 ? DEFAULT_MATCHES : (rule.matches ?? []);
+      matches.forEach((match, matchIndex) => {
+        if (impossible.has(`${ruleIndex}/${matchIndex}`)) return;
+        placed.push({ route, ruleIndex, matchIndex, match });
+      });
+    });
+  }
+  return placed.sort(byPrecedence);
+}
+
+function serviceRoute(context: Context, service: Service, port: ServicePort): Route {
+  const choice = chosen(context, service, port);
+  const action = forwardTo(context, [choice], null);
+  action.clusterSpecifier = { $case: "cluster", cluster: choice.name };
+  const { namespace = "", name } = service.metadata;
+  const route = Route.fromPartial({
+    name: "default",
+    match: compileMatch({}),
+    metadata: weftMetadata({
+      ...retryMetadata(context),
+      kind: "Service",
+      namespace,
+      name,
+      rule: "",
+      policies: policiesOf(context.request, [choice]),
+    }),
+  });
+  route.action = { $case: "route", route: action };
+  return route;
+}
+
+function compilePlaced(context: Context, { route, ruleIndex, match }: PlacedMatch): Route {
+  const rule = route.spec.rules?.[ruleIndex] ?? {};
+  const { namespace = "", name } = route.metadata;
+  const ruleName = rule.name ?? String(ruleIndex);
+  const label = { kind: "HTTPRoute", namespace, name, rule: ruleName };
+  const routeName = `${namespace}/${name}/${ruleName}`;
+  const compiled = compileRule(context, route, rule, ruleIndex, pathOf(match).value);
+  const message = Route.fromPartial({
+    ...(compiled.isDirect ? {} : headerEdits(rule.filters)),
+    name: routeName,
+    match: compileMatch(match),
+    metadata: weftMetadata({ ...compiled.metadata, ...label, policies: compiled.policies }),
+  });
+  message.action = compiled.action;
+  return message;
+}
+
+interface CompiledRule {
+  readonly action: Route["action"];
+  readonly metadata: { readonly [key: string]: MetadataValue };
+  readonly policies: MetadataValue;
+  readonly isDirect: boolean;
+}
+
+/** `prefix` is the matched path prefix, for rewrites of it. */
+function compileRule(
+  context: Context,
+  route: HttpRoute,
+  rule: HttpRouteRule,
+  ruleIndex: number,
+  prefix: string,
+): CompiledRule {
+  const reasons = problemsOf(route).rules.get(ruleIndex);
+  if (reasons !== undefined) return direct(500, `the route cannot be enforced: ${reasons[0]}\n`);
+  const redirect = redirectOf(rule.filters);
+  if (redirect !== null) {
+    const action = compileRedirect(redirect, prefix);
+    const made = { $case: "redirect", redirect: action } as const;
+    return { action: made, metadata: {}, policies: [], isDirect: false };
+  }
+  const { weights, choices } = sharesOf(context, route, rule.backendRefs ?? []);
+  if (weights.length === 0) {
+    const why =
+      (rule.backendRefs ?? []).length === 0 ? "has no backends" : "gives no backend weight";
+    return direct(500, `the rule ${why}\n`);
+  }
+  const action = forwardTo(context, choices, rule);
+  const only = weights.length === 1 ? weights[0] : undefined;
+  action.clusterSpecifier =
+    only !== undefined && isPlain(only)
+      ? { $case: "cluster", cluster: only.name }
+      : { $case: "weightedClusters", weightedClusters: weighted(weights) };
+  action.clusterNotFoundResponseCode =
+    RouteAction_ClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR;
+  rewriteOnto(action, rule, prefix);
+  action.requestMirrorPolicies = mirrorsOf(context, route, rule);
+  return {
+    action: { $case: "route", route: action },
+    metadata: retryMetadata(context),
+    policies: policiesOf(context.request, choices),
+    isDirect: false,
+  };
+}
+
+function direct(status: number, body: string): CompiledRule {
+  const action = directAction(status, body);
+  return { action, metadata: {}, policies: [], isDirect: true };
+}
+
+/** The clusters with a share; refs that lead nowhere put theirs together on the cluster that never exists. */
+function sharesOf(
+  context: Context,
+  route: HttpRoute,
+  refs: readonly HttpBackendRef[],
+): { weights: WeightedCluster_ClusterWeight[]; choices: ClusterChoice[] } {
+  const weights: WeightedCluster_ClusterWeight[] = [];
+  const choices: ClusterChoice[] = [];
+  let invalidWeight = 0;
+  for (const ref of refs) {
+    const weight = ref.weight ?? 1;
+    if (weight === 0) continue;
+    const resolved = resolveRef(context.model, route, ref, context.named.service);
+    if (resolved.problem !== null) {
+      invalidWeight += weight;
+      continue;
+    }
+    const choice = chosen(context, resolved.service, resolved.port);
+    choices.push(choice);
+    weights.push(
+      WeightedCluster_ClusterWeight.fromPartial({
+        ...headerEdits(ref.filters),
+        name: choice.name,
+        weight,
+      }),
+    );
+  }
+  if (invalidWeight > 0) {
+    weights.push(
+      WeightedCluster_ClusterWeight.fromPartial({ name: INVALID_CLUSTER, weight: invalidWeight }),
+    );
+  }
+  return { weights, choices };
+}
+
+function isPlain(share: WeightedCluster_ClusterWeight): boolean {
+  return (
+    share.requestHeadersToAdd.length === 0 &&
+    share.requestHeadersToRemove.length === 0 &&
+    share.responseHeadersToAdd.length === 0 &&
+    share.responseHeadersToRemove.length === 0
+  );
+}
+
+function weighted(clusters: WeightedCluster_ClusterWeight[]) {
+  return {
+    clusters,
+    totalWeight: undefined,
+    runtimeKeyPrefix: "",
+    randomValueSpecifier: undefined,
+  };
+}
+
+function chosen(context: Context, service: Service, port: ServicePort): ClusterChoice {
+  const choice = chooseCluster(context.model, service, port, context.named);
+  context.clusters.set(choice.name, choice);
+  return choice;
+}
+
+/** Times and retries; the clusters are filled in by the caller. A rule's own times win. */
+function forwardTo(
+  context: Context,
+  choices: readonly ClusterChoice[],
+  rule: HttpRouteRule | null,
+): RouteAction {
+  const { request } = context;
+  const ruleTimeoutMs = parsed(rule?.timeouts?.request);
+  const tryTimeoutMs = parsed(rule?.timeouts?.backendRequest);
+  const { policy } = compileRetry(request, tryTimeoutMs);
+  const idleMs = longest(choices.map(({ settings }) => idleTimeoutMs(settings.cluster, "http")));
+  const action = RouteActionMessage.fromPartial({
+    timeout: duration(ruleTimeoutMs ?? request.requestTimeoutMs.value ?? 0),
+    idleTimeout: duration(idleMs),
+  });
+  action.retryPolicy = policy;
+  return action;
+}
+
+function parsed(text: string | undefined): number | null {
+  return text === undefined ? null : parseDurationMs(text);
+}
+
+/** 0 is for ever; without clusters, what holds by default. */
+function longest(timesMs: readonly number[]): number {
+  if (timesMs.length === 0) return 300_000;
+  return timesMs.includes(0) ? 0 : Math.max(...timesMs);
+}
+
+function rewriteOnto(action: RouteAction, rule: HttpRouteRule, prefix: string): void {
+  const hostname = hostRewrite(rule.filters);
+  if (hostname !== "") {
+    action.hostRewriteSpecifier = { $case: "hostRewriteLiteral", hostRewriteLiteral: hostname };
+  }
+  const rewrite = pathRewrite(urlRewriteOf(rule.filters)?.path, prefix);
+  if (rewrite?.kind === "prefix") action.prefixRewrite = rewrite.prefix;
+  else if (rewrite?.kind === "regex") action.regexRewrite = rewrite.regex;
+}
+
+/** A mirror that leads nowhere copies nothing; the route's status says so. */
+function mirrorsOf(
+  context: Context,
+  route: HttpRoute,
+  rule: HttpRouteRule,
+): RouteAction_RequestMirrorPolicy[] {
+  const mirrors: RouteAction_RequestMirrorPolicy[] = [];
+  for (const { requestMirror } of rule.filters ?? []) {
+    if (requestMirror === undefined) continue;
+    const resolved = resolveRef(
+      context.model,
+      route,
+      requestMirror.backendRef,
+      context.named.service,
+    );
+    const share = mirrorShare(requestMirror.percent, requestMirror.fraction);
+    if (resolved.problem !== null || share?.numerator === 0) continue;
+    const { name } = chosen(context, resolved.service, resolved.port);
+    const policy = RouteAction_RequestMirrorPolicy.fromPartial({
+      cluster: name,
+      disableShadowHostSuffixAppend: true,
+    });
+    if (share !== null) policy.runtimeFraction = { defaultValue: share, runtimeKey: "" };
+    mirrors.push(policy);
+  }
+  return mirrors;
+}
+
+/** Null: every request. */
+function mirrorShare(
+  percent: number | undefined,
+  fraction: { numerator: number; denominator?: number } | undefined,
+): FractionalPercent | null {
+  const { HUNDRED, MILLION } = FractionalPercent_DenominatorType;
+  if (percent !== undefined) return { numerator: percent, denominator: HUNDRED };
+  if (fraction === undefined) return null;
+  const { numerator, denominator = 100 } = fraction;
+  if (denominator === 100) return { numerator, denominator: HUNDRED };
+  return { numerator: Math.round((numerator / denominator) * 1_000_000), denominator: MILLION };
+}
+
+function retryMetadata(context: Context): { readonly [key: string]: MetadataValue } {
+  const { isUnavailableForSafeMethods } = compileRetry(context.request, null);
+  return isUnavailableForSafeMethods ? { retryOn503Methods: SAFE_METHODS } : {};
+}
+
+/** The policies that a request on these clusters is shaped by. */
+function policiesOf(request: RequestSettings, choices: readonly ClusterChoice[]): MetadataValue {
+  const found = new Map<string, MetadataValue>();
+  const values: Sourced<unknown>[] = Object.values(request);
+  for (const { settings } of choices) values.push(...Object.values(settings.cluster));
+  for (const { origin } of values) {
+    if (origin.kind === "Default") continue;
+    const namespace = origin.kind === "MeshConfig" ? "" : origin.namespace;
+    const key = `${origin.kind}/${namespace}/${origin.name}`;
+    found.set(key, { kind: origin.kind, namespace, name: origin.name });
+  }
+  return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, policy]) => policy);
+}
+
+/** A route for everything that answers by itself. */
+export function directRoute(
+  name: string,
+  status: number,
+  body: string,
+  metadata: { readonly [key: string]: MetadataValue },
+): Route {
+  const route = Route.fromPartial({
+    name,
+    match: compileMatch({}),
+    metadata: weftMetadata(metadata),
+  });
+  route.action = directAction(status, body);
+  return route;
+}
+
+function directAction(status: number, body: string): NonNullable<Route["action"]> {
+  return {
+    $case: "directResponse",
+    directResponse: {
+      status,
+      body: {
+        specifier: { $case: "inlineString", inlineString: body },
+        watchedDirectory: undefined,
+      },
+    },
+  };
+}

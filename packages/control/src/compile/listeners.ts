@@ -1,0 +1,217 @@
+// The listeners of a proxy: one outbound, the same for everyone in a namespace, and one inbound for each
+// declared port of its workload (design section 5, "Inbound").
+
+import type { MtlsMode, Workload, WorkloadPort } from "@weft/api";
+import { VERSION_LABEL } from "@weft/api";
+import { typeUrls } from "@weft/xds";
+import { TrafficDirection } from "@weft/xds/messages/envoy/config/core/v3/base.js";
+import { Listener } from "@weft/xds/messages/envoy/config/listener/v3/listener.js";
+import {
+  type Filter,
+  FilterChain,
+  type ListenerFilter,
+} from "@weft/xds/messages/envoy/config/listener/v3/listener_components.js";
+import { RouteConfiguration } from "@weft/xds/messages/envoy/config/route/v3/route.js";
+import {
+  Route,
+  RouteAction,
+  VirtualHost,
+} from "@weft/xds/messages/envoy/config/route/v3/route_components.js";
+import { Router } from "@weft/xds/messages/envoy/extensions/filters/http/router/v3/router.js";
+import { TlsInspector } from "@weft/xds/messages/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.js";
+import {
+  HttpConnectionManager,
+  HttpConnectionManager_ForwardClientCertDetails,
+  HttpConnectionManager_ServerHeaderTransformation,
+} from "@weft/xds/messages/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js";
+import { TcpProxy } from "@weft/xds/messages/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.js";
+import { serviceNameOf, servicesOf } from "../model/membership.ts";
+import type { Model } from "../model/model.ts";
+import { type Protocol, workloadProtocol } from "../model/service-ports.ts";
+import { compileInboundCluster, idleTimeoutMs, settingsFor } from "./clusters.ts";
+import { compileMatch } from "./http-match.ts";
+import { modeOf } from "./mtls-mode.ts";
+import { BUNDLE_SECRET, inboundName, OUTBOUND_LISTENER, routeTableName } from "./names.ts";
+import { type CompiledResource, compiledResource, type ResourceRef } from "./resource.ts";
+import { duration, fromAds, socketAddress, typed, weftMetadata } from "./typed-config.ts";
+import { downstreamTls } from "./upstream-tls.ts";
+
+/** What one workload's proxy runs on the way in. */
+export interface CompiledInbound {
+  readonly listeners: readonly CompiledResource[];
+  readonly clusters: readonly CompiledResource[];
+}
+
+const OUTBOUND_PORT = 15_001;
+const NETWORK_FILTERS = "envoy.extensions.filters.network";
+const HCM = `${NETWORK_FILTERS}.http_connection_manager.v3.HttpConnectionManager`;
+
+export function compileOutboundListener(namespace: string): CompiledResource {
+  const routes = routeTableName(namespace);
+  const manager = HttpConnectionManager.fromPartial({
+    ...managerDefaults("outbound"),
+    routeSpecifier: { $case: "rds", rds: { configSource: fromAds, routeConfigName: routes } },
+  });
+  const listener = Listener.fromPartial({
+    name: OUTBOUND_LISTENER,
+    address: socketAddress("127.0.0.1", OUTBOUND_PORT),
+    statPrefix: "outbound",
+    trafficDirection: TrafficDirection.OUTBOUND,
+    filterChains: [{ filters: [managerFilter(manager)] }],
+  });
+  const refs = [{ typeUrl: typeUrls.route, name: routes }];
+  const bytes = Listener.encode(listener).finish();
+  return compiledResource(typeUrls.listener, OUTBOUND_LISTENER, bytes, refs);
+}
+
+/** One listener and one cluster for each port that the sidecar has a port for. */
+export function compileInbound(model: Model, workload: Workload): CompiledInbound {
+  const listeners: CompiledResource[] = [];
+  const clusters: CompiledResource[] = [];
+  for (const port of workload.spec.ports ?? []) {
+    if (port.meshPort === undefined) continue;
+    listeners.push(compileInboundListener(model, workload, port, port.meshPort));
+    const protocol = workloadProtocol(port);
+    clusters.push(compileInboundCluster(inboundName(port.name), port.port, protocol));
+  }
+  return { listeners, clusters };
+}
+
+function compileInboundListener(
+  model: Model,
+  workload: Workload,
+  port: WorkloadPort,
+  meshPort: number,
+): CompiledResource {
+  const name = inboundName(port.name);
+  const mode = modeOf(model, workload, port).value;
+  const protocol = workloadProtocol(port);
+  const filter =
+    protocol === "tcp"
+      ? tcpFilter(name, idleOf(model, workload, "tcp"))
+      : inboundHttpFilter(name, idleOf(model, workload, "http"));
+  const listener = Listener.fromPartial({
+    name,
+    address: socketAddress(workload.spec.address, meshPort),
+    statPrefix: `inbound.${port.name}`,
+    trafficDirection: TrafficDirection.INBOUND,
+    filterChains: chainsFor(mode, filter),
+    ...detection(mode, protocol),
+    metadata: weftMetadata({
+      mode,
+      service: serviceNameOf(model, workload),
+      namespace: workload.metadata.namespace ?? "",
+      version: workload.metadata.labels?.[VERSION_LABEL] ?? "",
+      port: port.port,
+      protocol,
+    }),
+  });
+  const refs: ResourceRef[] = [{ typeUrl: typeUrls.cluster, name }];
+  if (mode !== "Disable") refs.push({ typeUrl: typeUrls.secret, name: BUNDLE_SECRET });
+  return compiledResource(typeUrls.listener, name, Listener.encode(listener).finish(), refs);
+}
+
+/** The longest of the services that select the workload: callers cut what takes too long for them. */
+function idleOf(model: Model, workload: Workload, protocol: "http" | "tcp"): number {
+  const timesMs = servicesOf(model, workload).map((service) => {
+    const own = { service, portName: "", port: 0 };
+    return idleTimeoutMs(settingsFor(model, own, own).cluster, protocol);
+  });
+  if (timesMs.includes(0)) return 0;
+  return timesMs.length === 0 ? (protocol === "tcp" ? 3_600_000 : 300_000) : Math.max(...timesMs);
+}
+
+/** Strict takes TLS alone, Permissive both, Disable offers none. */
+function chainsFor(mode: MtlsMode, filter: Filter): FilterChain[] {
+  const tls = FilterChain.fromPartial({
+    name: "tls",
+    filterChainMatch: { transportProtocol: "tls" },
+    filters: [filter],
+    transportSocket: downstreamTls(),
+  });
+  const plain = FilterChain.fromPartial({ name: "plain", filters: [filter] });
+  if (mode === "Strict") return [tls];
+  return mode === "Disable" ? [plain] : [tls, plain];
+}
+
+function inboundHttpFilter(name: string, idleMs: number): Filter {
+  const action = RouteAction.fromPartial({
+    clusterSpecifier: { $case: "cluster", cluster: name },
+    timeout: duration(0),
+    idleTimeout: duration(idleMs),
+  });
+  const route = Route.fromPartial({ name: "default", match: compileMatch({}) });
+  route.action = { $case: "route", route: action };
+  const host = VirtualHost.fromPartial({ name, domains: ["*"] });
+  host.routes = [route];
+  const routeConfig = RouteConfiguration.fromPartial({ name });
+  routeConfig.virtualHosts = [host];
+  const manager = HttpConnectionManager.fromPartial({
+    ...managerDefaults(name),
+    forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET,
+    setCurrentClientCertDetails: { uri: true },
+  });
+  manager.routeSpecifier = { $case: "routeConfig", routeConfig };
+  return managerFilter(manager);
+}
+
+function tcpFilter(name: string, idleMs: number): Filter {
+  const proxy = TcpProxy.fromPartial({
+    statPrefix: name,
+    clusterSpecifier: { $case: "cluster", cluster: name },
+    idleTimeout: duration(idleMs),
+  });
+  const type = `${NETWORK_FILTERS}.tcp_proxy.v3.TcpProxy`;
+  return filterOf("envoy.filters.network.tcp_proxy", typed(type, TcpProxy.encode(proxy)));
+}
+
+function managerDefaults(statPrefix: string) {
+  const router = typed(
+    "envoy.extensions.filters.http.router.v3.Router",
+    Router.encode(Router.fromPartial({})),
+  );
+  return {
+    statPrefix,
+    serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH,
+    httpFilters: [
+      {
+        name: "envoy.filters.http.router",
+        configType: { $case: "typedConfig" as const, typedConfig: router },
+      },
+    ],
+    upgradeConfigs: [{ upgradeType: "websocket" }],
+  };
+}
+
+function managerFilter(manager: HttpConnectionManager): Filter {
+  const config = typed(HCM, HttpConnectionManager.encode(manager));
+  return filterOf("envoy.filters.network.http_connection_manager", config);
+}
+
+function filterOf(name: string, typedConfig: ReturnType<typeof typed>): Filter {
+  return { name, configType: { $case: "typedConfig", typedConfig } };
+}
+
+const SILENCE_MS = 250;
+
+/** Where both chains stand, a TCP server may speak first: silence counts as plaintext. */
+function detection(mode: MtlsMode, protocol: Protocol): Partial<Listener> {
+  if (mode === "Disable") return {};
+  const listenerFilters = [tlsInspector()];
+  if (mode === "Strict" || protocol !== "tcp") return { listenerFilters };
+  return {
+    listenerFilters,
+    listenerFiltersTimeout: duration(SILENCE_MS),
+    continueOnListenerFiltersTimeout: true,
+  };
+}
+
+function tlsInspector(): ListenerFilter {
+  const type = "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector";
+  const typedConfig = typed(type, TlsInspector.encode(TlsInspector.fromPartial({})));
+  return {
+    name: "envoy.filters.listener.tls_inspector",
+    configType: { $case: "typedConfig", typedConfig },
+    filterDisabled: undefined,
+  };
+}

@@ -1,0 +1,72 @@
+// The route table of a caller's namespace: the virtual hosts of every service, spliced from their encoded
+// bytes, and what becomes of names outside the mesh.
+
+import { typeUrls } from "@weft/xds";
+import {
+  Route,
+  RouteAction,
+  VirtualHost,
+} from "@weft/xds/messages/envoy/config/route/v3/route_components.js";
+import type { Model } from "../model/model.ts";
+import type { ClusterChoice } from "./clusters.ts";
+import { directRoute } from "./http-routes.ts";
+import { compileMatch } from "./http-match.ts";
+import { PASSTHROUGH_CLUSTER, routeTableName } from "./names.ts";
+import { ProtoWriter } from "./proto-writer.ts";
+import { type CompiledResource, compiledResource, type ResourceRef } from "./resource.ts";
+import { meshConfigOf } from "./settings.ts";
+import { duration } from "./typed-config.ts";
+
+const IDLE_MS = 300_000;
+
+/** A virtual host in the form that the callers of a table see. */
+export interface SeenVirtualHost {
+  readonly bytes: Uint8Array;
+  readonly clusters: readonly ClusterChoice[];
+}
+
+/** `envoy.config.route.v3.RouteConfiguration`: name = 1, virtual_hosts = 2. */
+export function compileRouteTable(
+  model: Model,
+  namespace: string,
+  hosts: readonly SeenVirtualHost[],
+): CompiledResource {
+  const name = routeTableName(namespace);
+  const size = hosts.reduce((sum, host) => sum + host.bytes.length + 8, 1024);
+  const writer = new ProtoWriter(size).string(1, name);
+  const clusters = new Set<string>();
+  for (const host of hosts) {
+    writer.bytes(2, host.bytes);
+    for (const cluster of host.clusters) clusters.add(cluster.name);
+  }
+  const isOpen = meshConfigOf(model)?.spec.outbound !== "RegistryOnly";
+  if (isOpen) clusters.add(PASSTHROUGH_CLUSTER);
+  writer.bytes(2, outsideHost(isOpen));
+  const refs = [...clusters].map(
+    (cluster): ResourceRef => ({ typeUrl: typeUrls.cluster, name: cluster }),
+  );
+  return compiledResource(typeUrls.route, name, writer.finish(), refs);
+}
+
+function outsideHost(isOpen: boolean): Uint8Array {
+  const host = VirtualHost.fromPartial({ name: "outbound-any", domains: ["*"] });
+  host.routes = [isOpen ? passthroughRoute() : refusalRoute()];
+  return VirtualHost.encode(host).finish();
+}
+
+function refusalRoute(): Route {
+  const body =
+    "the name is no service of the mesh, and MeshConfig allows no other (RegistryOnly)\n";
+  return directRoute("registry-only", 502, body, { flag: "RO" });
+}
+
+function passthroughRoute(): Route {
+  const action = RouteAction.fromPartial({
+    clusterSpecifier: { $case: "cluster", cluster: PASSTHROUGH_CLUSTER },
+    timeout: duration(0),
+    idleTimeout: duration(IDLE_MS),
+  });
+  const route = Route.fromPartial({ name: "passthrough", match: compileMatch({}) });
+  route.action = { $case: "route", route: action };
+  return route;
+}

@@ -1,0 +1,161 @@
+// The names a service is called by, and the routes behind each of its ports (design section 5, "Outbound"). A
+// virtual host is encoded once and spliced into the route tables of every namespace that sees it so.
+
+import type { Service } from "@weft/api";
+import {
+  Route,
+  RouteAction,
+  RouteAction_UpgradeConfig,
+  RouteMatch,
+  VirtualHost,
+} from "@weft/xds/messages/envoy/config/route/v3/route_components.js";
+import { type Model, type ObjectKey, objectKey } from "../model/model.ts";
+import { meshServiceAt, type ServicePort, servicePortsOf } from "../model/service-ports.ts";
+import type { ClientClass } from "./client-class.ts";
+import { chooseCluster, type ClusterChoice, idleTimeoutMs } from "./clusters.ts";
+import { routesForEnvoy } from "./envoy-routes.ts";
+import { compileHttpRoutes, directRoute } from "./http-routes.ts";
+import { DOMAIN, serviceFqdn, servicePortName } from "./names.ts";
+import { routesAt } from "./route-parents.ts";
+import { ProtoWriter } from "./proto-writer.ts";
+import { duration, weftMetadata } from "./typed-config.ts";
+
+/** For whom a service's virtual hosts are compiled. */
+export interface Audience {
+  readonly client: ClientClass;
+  /** Callers of this namespace have routes of their own; null: everybody else. */
+  readonly consumers: string | null;
+}
+
+export interface CompiledVirtualHost {
+  readonly name: string;
+  /** Encoded `envoy.config.route.v3.VirtualHost` for callers of other namespaces. */
+  readonly foreign: Uint8Array;
+  /** The same for callers of its own namespace, who may leave the namespace out of the name. */
+  readonly own: Uint8Array;
+  /** Every existing cluster its routes send to. */
+  readonly clusters: readonly ClusterChoice[];
+}
+
+const HTTP_PORT = 80;
+
+/** One virtual host for each port, and one for every other port that answers 404. */
+export function compileVirtualHosts(
+  model: Model,
+  serviceKey: ObjectKey,
+  audience: Audience,
+): CompiledVirtualHost[] {
+  const service = meshServiceAt(model, serviceKey);
+  if (service === undefined) return [];
+  const ports = servicePortsOf(model, service);
+  const hosts = ports.map((port) => compilePort(model, service, port, audience));
+  hosts.push(compileOtherPorts(service, ports));
+  return hosts;
+}
+
+/** Every form of a service's full name. */
+function namesOf(service: Service): string[] {
+  const { namespace = "", name } = service.metadata;
+  return [
+    `${name}.${namespace}`,
+    `${name}.${namespace}.mesh`,
+    `${name}.${namespace}.svc.${DOMAIN}`,
+  ];
+}
+
+function compilePort(
+  model: Model,
+  service: Service,
+  port: ServicePort,
+  audience: Audience,
+): CompiledVirtualHost {
+  const { namespace = "", name } = service.metadata;
+  const { routes, clusters } = compileRoutes(model, service, port, audience);
+  const host = VirtualHost.fromPartial({
+    name: servicePortName(namespace, name, port.port),
+    metadata: weftMetadata({ service: name, namespace, port: port.port, protocol: port.protocol }),
+  });
+  host.routes = audience.client === "envoy" ? routesForEnvoy(routes) : routes;
+  const suffixes = port.port === HTTP_PORT ? [`:${HTTP_PORT}`, ""] : [`:${port.port}`];
+  return encodeHost(service, host, suffixes, clusters);
+}
+
+/** Encoded once without domains; those stand in front, in one form for each kind of caller. */
+function encodeHost(
+  service: Service,
+  host: VirtualHost,
+  suffixes: readonly string[],
+  clusters: readonly ClusterChoice[],
+): CompiledVirtualHost {
+  const rest = VirtualHost.encode(host).finish();
+  const withDomains = (names: readonly string[]): Uint8Array => {
+    const writer = new ProtoWriter(rest.length + 512);
+    for (const suffix of suffixes) for (const name of names) writer.string(2, name + suffix);
+    return writer.raw(rest).finish();
+  };
+  const names = namesOf(service);
+  return {
+    name: host.name,
+    foreign: withDomains(names),
+    own: withDomains([service.metadata.name, ...names]),
+    clusters,
+  };
+}
+
+/** A byte stream has one route, for CONNECT; so have ports whose protocol the proxy may have to tunnel. */
+function compileRoutes(
+  model: Model,
+  service: Service,
+  port: ServicePort,
+  audience: Audience,
+): { routes: Route[]; clusters: readonly ClusterChoice[] } {
+  const { namespace = "", name } = service.metadata;
+  const key = objectKey(namespace, name);
+  const named = { service: key, portName: port.name, port: port.port };
+  if (port.protocol === "tcp") {
+    const choice = chooseCluster(model, service, port, named);
+    return { routes: [connectRoute(choice)], clusters: [choice] };
+  }
+  const held = routesAt(model, key, port, audience.consumers);
+  const compiled = compileHttpRoutes(model, { service, port }, held);
+  if (port.protocol === "http") return compiled;
+  const choice = chooseCluster(model, service, port, named);
+  return {
+    routes: [connectRoute(choice), ...compiled.routes],
+    clusters: [choice, ...compiled.clusters],
+  };
+}
+
+function connectRoute(choice: ClusterChoice): Route {
+  const action = RouteAction.fromPartial({
+    clusterSpecifier: { $case: "cluster", cluster: choice.name },
+    timeout: duration(0),
+    idleTimeout: duration(idleTimeoutMs(choice.settings.cluster, "tcp")),
+    upgradeConfigs: [
+      RouteAction_UpgradeConfig.fromPartial({ upgradeType: "CONNECT", connectConfig: {} }),
+    ],
+  });
+  const route = Route.fromPartial({
+    name: "tunnel",
+    match: RouteMatch.fromPartial({
+      pathSpecifier: { $case: "connectMatcher", connectMatcher: {} },
+    }),
+  });
+  route.action = { $case: "route", route: action };
+  return route;
+}
+
+/** The service exists, the port does not: said with a flag of its own. */
+function compileOtherPorts(service: Service, ports: readonly ServicePort[]): CompiledVirtualHost {
+  const { namespace = "", name } = service.metadata;
+  const listed = ports.map((port) => port.port).join(", ");
+  const has = listed === "" ? "it has none" : `it has ${listed}`;
+  const body = `service ${name}.${namespace} has no such port; ${has}\n`;
+  const host = VirtualHost.fromPartial({
+    name: `${serviceFqdn(namespace, name)}:*`,
+    routes: [directRoute("no-such-port", 404, body, { flag: "NP" })],
+    metadata: weftMetadata({ service: name, namespace, port: 0, protocol: "" }),
+  });
+  const hasHttpPort = ports.some((port) => port.port === HTTP_PORT);
+  return encodeHost(service, host, hasHttpPort ? [":*"] : [":*", ""], []);
+}
