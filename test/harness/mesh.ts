@@ -135,13 +135,7 @@ export class Mesh {
         const [namespace, workloadName = ""] = name.split("/");
         const list = await this.json<{
           items: { status?: { proxy?: { outboundPort?: number } } }[];
-        }>(
-          "get",
-          "workload",
-          workloadName,
-          "-n",
-          namespace ?? "default",
-        );
+        }>("get", "workload", workloadName, "-n", namespace ?? "default");
         return list.items[0]?.status?.proxy?.outboundPort ?? null;
       });
     return { ...workload, outboundPort };
