@@ -3,6 +3,7 @@
 
 import { parseDocument } from "yaml";
 import { duplicateFields } from "./duplicate-fields.ts";
+import { decodeProtobuf } from "./protobuf-body.ts";
 import { badRequest, unsupportedMediaType } from "./status.ts";
 
 export type Fields = Record<string, unknown>;
@@ -56,6 +57,8 @@ function decode(body: Uint8Array, type: string): { value: unknown; duplicates: s
     case "text/yaml":
     case "application/apply-patch+yaml":
       return decodeYaml(textOf(body));
+    case "application/vnd.kubernetes.protobuf":
+      return { value: decodeProtobuf(body), duplicates: [] };
     default:
       throw unsupportedMediaType(
         `the body of the request was in an unknown format (${type === "" ? "none" : type}) - ` +
