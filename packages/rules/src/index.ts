@@ -26,7 +26,7 @@ export { type EndpointHealth, EndpointRow, EndpointTable } from "./endpoint-tabl
 export { chooseCluster, matchRoute, matchVirtualHost, type RequestView } from "./match.ts";
 export { createPicker, type PickerSettings } from "./pick/index.ts";
 export { type Candidate, type Chance, isUsable, type Picker } from "./pick/picker.ts";
-export { Pattern, type RegexEngine } from "./regex.ts";
+export { compileRegex, Pattern, type RegexEngine } from "./regex.ts";
 export { AttemptFailure, isRetryableFailure, isRetryableResponse } from "./retryable.ts";
 export { editHeaders, redirectLocation, rewriteAuthority, rewritePath } from "./rewrite.ts";
 export { RouteTable, VirtualHostRow } from "./route-table.ts";
