@@ -1,8 +1,10 @@
-// What a client holds, per type, as far as its answers tell: what was sent, what awaits an answer, what it
-// refused. Pure. A refusal is an `error_detail`, nothing else; a refused version is never sent again as it was.
+// What a client holds, per type, as far as its answers tell: what was sent, what awaits an
+// answer, what it refused. Pure. A refusal is an `error_detail`, nothing else; a refused version
+// is never sent again as it was.
 //
-// A refused response of several resources does not say which of them is bad, so it is sent again in halves
-// until the bad one stands alone: one poisoned resource must not hold up its neighbours.
+// A refused response of several resources does not say which of them is bad, so it is sent again
+// in halves until the bad one stands alone: one poisoned resource must not hold up its
+// neighbours.
 
 import type { EncodedResource } from "./snapshot.ts";
 

@@ -1,5 +1,6 @@
-// The client's end of delta ADS: keeps the subscriptions and the versions held over every reconnection, so
-// that a control plane that comes back sends differences only, and never asks it to forget what it runs.
+// The client's end of delta ADS: keeps the subscriptions and the versions held over every
+// reconnection, so that a control plane that comes back sends differences only, and never asks it
+// to forget what it runs.
 
 import { jitter, type Runtime, type Timer } from "@weft/runtime";
 import type { Node } from "../messages/envoy/config/core/v3/base.js";
@@ -21,9 +22,10 @@ export interface XdsUpdate {
 
 export interface XdsClientHandler {
   /**
-   * One response. null accepts it whole; a sentence refuses it whole, and what was held before stays in
-   * force. Subscriptions made in here leave before the acknowledgement. `snapshotVersion` is the server's
-   * version of the whole. Names without a resource, asked for or held before, are in `removed`.
+   * One response. null accepts it whole; a sentence refuses it whole, and what was held before
+   * stays in force. Subscriptions made in here leave before the acknowledgement.
+   * `snapshotVersion` is the server's version of the whole. Names without a resource, asked for
+   * or held before, are in `removed`.
    */
   onUpdate(
     typeUrl: string,

@@ -1,5 +1,6 @@
-// Which endpoints a cluster needs. After any update of a cluster Envoy waits for its ClusterLoadAssignment,
-// even an unchanged one (envoy#13009), so the server must know the pair without decoding whole clusters.
+// Which endpoints a cluster needs. After any update of a cluster Envoy waits for its
+// ClusterLoadAssignment, even an unchanged one (envoy#13009), so the server must know the pair
+// without decoding whole clusters.
 
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import type { EncodedResource } from "./snapshot.ts";

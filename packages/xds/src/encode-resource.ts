@@ -1,5 +1,6 @@
-// Makes an `EncodedResource` from a message's bytes: the Any around it and a version that is the content.
-// Callers sort map keys before encoding, so that equal content has equal bytes and so an equal version.
+// Makes an `EncodedResource` from a message's bytes: the Any around it and a version that is the
+// content. Callers sort map keys before encoding, so that equal content has equal bytes and so an
+// equal version.
 
 import { createHash } from "node:crypto";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";

@@ -1,5 +1,6 @@
-// Discovery responses by hand: resources are spliced in as the bytes they already are, so a stream costs one
-// allocation and the copies, whatever the resources hold. envoy/service/discovery/v3/discovery.proto.
+// Discovery responses by hand: resources are spliced in as the bytes they already are, so a
+// stream costs one allocation and the copies, whatever the resources hold.
+// envoy/service/discovery/v3/discovery.proto.
 
 import type { EncodedResource } from "./snapshot.ts";
 

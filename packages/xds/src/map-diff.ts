@@ -1,5 +1,5 @@
-// Compares resource maps. Streams of equal clients share maps, so each pair is compared once, whoever asks:
-// a change costs its size per stream, not the size of the mesh.
+// Compares resource maps. Streams of equal clients share maps, so each pair is compared once,
+// whoever asks: a change costs its size per stream, not the size of the mesh.
 
 import { createHash } from "node:crypto";
 import type { EncodedResource, ResourceMap } from "./snapshot.ts";

@@ -1,5 +1,5 @@
-// What a Weft agent says of itself in the `Node` of its first request; written by the agent, read by the
-// control plane, which trusts only what the client certificate confirms.
+// What a Weft agent says of itself in the `Node` of its first request; written by the agent, read
+// by the control plane, which trusts only what the client certificate confirms.
 
 import { Node } from "../messages/envoy/config/core/v3/base.js";
 import { StatusCode } from "./status.ts";

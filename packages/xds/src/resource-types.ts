@@ -1,5 +1,5 @@
-// The table of resource types: what each is called, in which order types are sent and dropped, and what an
-// absence means. https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
+// The table of resource types: what each is called, in which order types are sent and dropped,
+// and what an absence means. https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
 
 export interface ResourceType {
   /** The usual three letters, for logs and metrics. */
@@ -9,7 +9,10 @@ export interface ResourceType {
   readonly hasWildcard: boolean;
   /** State of the world only: every response lists all, and what it does not list is deleted. */
   readonly listsAll: boolean;
-  /** Updates of these types are acknowledged (and new clusters have endpoints) before this one is sent. */
+  /**
+   * Updates of these types are acknowledged (and new clusters have endpoints) before this one is
+   * sent.
+   */
   readonly waitsFor: readonly string[];
   /** A removal is held until these types are acknowledged: nothing may still point at what goes. */
   readonly removedAfter: readonly string[];

@@ -1,5 +1,5 @@
-// What the rule tests share: a server over a simulated stream, snapshots written in short hand, and raw
-// clients that send exactly the requests a test spells out.
+// What the rule tests share: a server over a simulated stream, snapshots written in short hand,
+// and raw clients that send exactly the requests a test spells out.
 
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { type Runtime, seededRandom, silentLogger, SimClock } from "@weft/runtime";
@@ -37,7 +37,10 @@ export type Wanted = Partial<Record<TypeName, Readonly<Record<string, string>>>>
 
 const made = new Map<string, EncodedResource>();
 
-/** Equal arguments give the same object, as a publisher would. A cluster's content may name its EDS. */
+/**
+ * Equal arguments give the same object, as a publisher would. A cluster's content may name its
+ * EDS.
+ */
 export function resource(type: TypeName, name: string, content: string): EncodedResource {
   const key = `${type}\0${name}\0${content}`;
   let found = made.get(key);

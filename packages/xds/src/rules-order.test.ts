@@ -34,7 +34,7 @@ const base: Wanted = {
   route: { r: "1" },
 };
 
-test("X15 one unanswered response per type; changes meanwhile are taken together, the latest wins", () => {
+test("X15 one unanswered response per type; meanwhile the latest wins", () => {
   const rig = new Rig();
   rig.publish("1", base);
   const client = sidecar(rig);
@@ -84,7 +84,7 @@ test("X15 a client that does not answer is slow, not failed: the rest goes on", 
   );
 });
 
-test("X15 a stream queues one response over its mark, waits, and ends when nothing is ever read", () => {
+test("X15 a queue holds one response over its mark; unread for long, it ends", () => {
   const big = "x".repeat(6000);
   const rig = new Rig({ stallTimeoutMs: 30_000 });
   rig.publish("1", {
@@ -145,7 +145,7 @@ test("X16 a refused version is reported and never sent again as it was; the old 
   assert.deepEqual(rig.events.slice(-1), ["applied 4"]);
 });
 
-test("X16 going back to the version before a refused one is sent: the client may hold either", () => {
+test("X16 the version before a refused one is sent: the client may hold either", () => {
   const rig = new Rig();
   rig.publish("1", base);
   const client = sidecar(rig);
@@ -210,7 +210,7 @@ test("X16 state of the world: a refused list is not sent again until it changes"
   assert.deepEqual(client.take()[0]?.resources, { a: "static" });
 });
 
-test("X17 a new cluster and its endpoints are acknowledged before a listener or route is sent", () => {
+test("X17 a new cluster and its endpoints are acknowledged before routes are sent", () => {
   const rig = new Rig();
   rig.publish("1", base);
   const client = sidecar(rig);
@@ -229,7 +229,7 @@ test("X17 a new cluster and its endpoints are acknowledged before a listener or 
   assert.deepEqual(typesOf(rest), ["listener", "route"]);
 });
 
-test("X17 a client that never asks for the endpoints holds up its routes for a bounded time", () => {
+test("X17 a client that asks for no endpoints waits a bounded time for routes", () => {
   const rig = new Rig({ warmTimeoutMs: 2000 });
   rig.publish("1", base);
   const client = sidecar(rig);
@@ -271,7 +271,7 @@ test("X17 delta: clusters stay while the route that replaces the old one is refu
   assert.deepEqual(client.ack(routes)[0]?.removed, ["b"]);
 });
 
-test("X17 state of the world: the old cluster stays listed until the routes are acknowledged", () => {
+test("X17 state of the world: the old cluster is listed until routes are acked", () => {
   const rig = new Rig();
   rig.publish("1", {
     cluster: { a: "static", b: "static" },

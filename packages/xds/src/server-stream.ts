@@ -1,5 +1,6 @@
-// One ADS stream at the server: reads requests, keeps a substream per type, and sends what is due in the
-// order that never lets a route point at a cluster the client has not got (make before break).
+// One ADS stream at the server: reads requests, keeps a substream per type, and sends what is due
+// in the order that never lets a route point at a cluster the client has not got (make before
+// break).
 
 import { jitter, type Runtime } from "@weft/runtime";
 import type { Node } from "../messages/envoy/config/core/v3/base.js";
@@ -45,7 +46,9 @@ export interface XdsServerLimits {
   readonly ackTimeoutMs: number;
   /** How long listeners and routes wait for a new cluster's endpoints to be asked for and taken. */
   readonly warmTimeoutMs: number;
-  /** How long a new stream may take to subscribe to listeners and routes before removals go ahead. */
+  /**
+   * How long a new stream may take to subscribe to listeners and routes before removals go ahead.
+   */
   readonly settleInMs: number;
   /** A client that reads nothing for so long while bytes wait loses its stream. */
   readonly stallTimeoutMs: number;
@@ -347,7 +350,9 @@ export class ServerStream {
     return !waitsFor.includes(typeUrls.cluster) || this.#isAnswered(typeUrls.cluster);
   }
 
-  /** What is to go must not be pointed at any more, by anything the client has acknowledged (X17). */
+  /**
+   * What is to go must not be pointed at any more, by anything the client has acknowledged (X17).
+   */
   #mayRemove(sub: Substream): boolean {
     const ageMs = this.#context.runtime.clock.monotonicMs() - this.#beganMs;
     for (const typeUrl of sub.type.removedAfter) {

@@ -1,5 +1,5 @@
-// What a publisher hands to the xDS server: for one client, every resource it should hold, each encoded
-// once and shared by all streams that carry it.
+// What a publisher hands to the xDS server: for one client, every resource it should hold, each
+// encoded once and shared by all streams that carry it.
 
 import type { Node } from "../messages/envoy/config/core/v3/base.js";
 import type { Status } from "./status.ts";
@@ -16,8 +16,9 @@ export interface EncodedResource {
 export type ResourceMap = ReadonlyMap<string, EncodedResource>;
 
 /**
- * A consistent set. Where a type did not change, the next snapshot should carry the *same* map object, and
- * clients with equal content should share maps: comparing two maps is then done once for all streams.
+ * A consistent set. Where a type did not change, the next snapshot should carry the *same* map
+ * object, and clients with equal content should share maps: comparing two maps is then done once
+ * for all streams.
  */
 export interface Snapshot {
   readonly version: string;
@@ -53,9 +54,9 @@ export interface SnapshotSubscription {
 
 export interface SnapshotSource {
   /**
-   * Called once a stream, with its first request. `onSnapshot` may be called at once or later, and again at
-   * every change, but never before the control plane has read its whole store: an empty snapshot tells a
-   * proxy to delete everything.
+   * Called once a stream, with its first request. `onSnapshot` may be called at once or later,
+   * and again at every change, but never before the control plane has read its whole store: an
+   * empty snapshot tells a proxy to delete everything.
    */
   subscribe(
     client: XdsClientInfo,
@@ -74,7 +75,9 @@ export interface XdsServerEvents {
     message: string,
     names: readonly string[],
   ): void;
-  /** Everything the client subscribes to, listeners among it, is acknowledged as of that snapshot. */
+  /**
+   * Everything the client subscribes to, listeners among it, is acknowledged as of that snapshot.
+   */
   onApplied(client: XdsClientInfo, snapshotVersion: string): void;
   onClose(client: XdsClientInfo): void;
 }

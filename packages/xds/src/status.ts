@@ -1,5 +1,5 @@
-// How a stream or a call ends: the status codes of gRPC that this project uses, free of any library.
-// https://grpc.github.io/grpc/core/md_doc_statuscodes.html
+// How a stream or a call ends: the status codes of gRPC that this project uses, free of any
+// library. https://grpc.github.io/grpc/core/md_doc_statuscodes.html
 
 export const StatusCode = {
   ok: 0,

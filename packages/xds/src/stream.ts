@@ -1,5 +1,6 @@
 // The seam under every conversation of this package: a stream of whole messages in both directions.
-// gRPC is one adapter (`grpc/`), the simulated pair in `sim/stream.ts` another; nothing above knows which.
+// gRPC is one adapter (`grpc/`), the simulated pair in `sim/stream.ts` another; nothing above
+// knows which.
 
 import type { Status } from "./status.ts";
 
@@ -7,7 +8,10 @@ export interface MessageSink<In> {
   onMessage(message: In): void;
   /** The queue fell under its high-water mark after `send` had answered false. */
   onDrain(): void;
-  /** Called once, and last; null when the other side ended without an error. Not called after `close`. */
+  /**
+   * Called once, and last; null when the other side ended without an error. Not called after
+   * `close`.
+   */
   onEnd(status: Status | null): void;
 }
 

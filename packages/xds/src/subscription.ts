@@ -1,5 +1,6 @@
-// What a client asks for, per type: names, everything, or both. Pure: requests go in, the names whose
-// answer is now owed come out. xDS protocol, "How the client specifies what resources to return".
+// What a client asks for, per type: names, everything, or both. Pure: requests go in, the names
+// whose answer is now owed come out. xDS protocol, "How the client specifies what resources to
+// return".
 
 export interface Subscription {
   wildcard: boolean;
@@ -55,8 +56,8 @@ export function subscribeDelta(
       dropped.push(name);
     }
   }
-  // A name given up while "*" stays is answered once more: the client cannot tell by itself whether it
-  // still has the resource.
+  // A name given up while "*" stays is answered once more: the client cannot tell by itself
+  // whether it still has the resource.
   const lost = subscription.wildcard ? [] : dropped;
   if (subscription.wildcard) for (const name of dropped) asked.add(name);
   return {

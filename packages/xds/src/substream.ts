@@ -1,5 +1,5 @@
-// One type on one stream: subscription, ledger and the names that may need a response, and from these the
-// next response. Pure. Rule numbers X.. are those of `packages/xds/rules.md`.
+// One type on one stream: subscription, ledger and the names that may need a response, and from
+// these the next response. Pure. Rule numbers X.. are those of `packages/xds/rules.md`.
 
 import {
   absent,
@@ -73,7 +73,10 @@ export function setTarget(sub: Substream, target: ResourceMap): void {
   }
 }
 
-/** Takes a change of subscription. `isResumed`: the client said what it holds, so differences suffice. */
+/**
+ * Takes a change of subscription. `isResumed`: the client said what it holds, so differences
+ * suffice.
+ */
 export function changeSubscription(
   sub: Substream,
   change: SubscriptionChange,

@@ -1,5 +1,5 @@
-// Decodes bytes that came from elsewhere: broken ones are an answer, not an exception. Unknown fields are
-// skipped, which is what lets neighbouring versions talk.
+// Decodes bytes that came from elsewhere: broken ones are an answer, not an exception. Unknown
+// fields are skipped, which is what lets neighbouring versions talk.
 
 export interface Decoder<T> {
   decode(bytes: Uint8Array): T;

@@ -1,4 +1,5 @@
-// A stream in memory, the twin of a gRPC stream: two ends, a delay, an order, a queue with a high-water mark.
+// A stream in memory, the twin of a gRPC stream: two ends, a delay, an order, a queue with a
+// high-water mark.
 
 import type { Timers } from "@weft/runtime";
 import type { Status } from "../status.ts";
