@@ -48,6 +48,7 @@ export function isFields(value: unknown): value is Fields {
 
 function decode(body: Uint8Array, type: string): { value: unknown; duplicates: string[] } {
   switch (type) {
+    case "":
     case "application/json":
     case "application/merge-patch+json":
     case "application/strategic-merge-patch+json":

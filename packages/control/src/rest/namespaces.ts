@@ -22,6 +22,11 @@ export interface NamespaceKeeper {
 }
 
 const manager = "weft-namespaces";
+/**
+ * Before content goes: `kubectl delete -f` of a file that begins with its namespace shall still find
+ * the rest.
+ */
+const graceMs = 1000;
 /** Between looks at content that waits for its finalizers, and after a failed write. */
 const retryMs = 1000;
 /** Objects deleted at once: one transaction each group. */
@@ -47,7 +52,7 @@ export function createNamespaceKeeper(workspace: Workspace): NamespaceKeeper {
     const { name, deletionTimestamp } = namespace.metadata;
     if (deletionTimestamp === undefined || isClosed || going.has(name)) return;
     going.add(name);
-    void finish(name);
+    workspace.runtime.timers.after(graceMs, () => void finish(name), { background: true });
   };
 
   const finish = async (name: string): Promise<void> => {
