@@ -5,7 +5,9 @@ import type { Column } from "./column.ts";
 import type { KindInfo } from "./kind.ts";
 import { crdDialect, type JsonSchema, publishSchema } from "./published-schema.ts";
 
-const ORDINARY_DEFAULTS = { type: "object" } as const;
+/** What a Kubernetes API server demands by itself, and a CRD may say nothing of. */
+const SERVERS_OWN: readonly string[] = ["apiVersion", "kind", "metadata"];
+const METADATA = { type: "object" } as const;
 
 /** Null for Kubernetes' own kinds, which need none. */
 export function customResourceDefinition(info: KindInfo): JsonSchema | null {
@@ -33,8 +35,8 @@ export function customResourceDefinition(info: KindInfo): JsonSchema | null {
 
 function versionOf(info: KindInfo, name: string): JsonSchema {
   const schema = publishSchema(info.schema, crdDialect);
-  const properties = { ...(schema["properties"] as JsonSchema), metadata: ORDINARY_DEFAULTS };
-  const required = (info.schema.required ?? []).filter((field) => field !== "metadata");
+  const properties = { ...(schema["properties"] as JsonSchema), metadata: METADATA };
+  const required = (info.schema.required ?? []).filter((field) => !SERVERS_OWN.includes(field));
   return {
     name,
     served: true,

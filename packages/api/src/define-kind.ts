@@ -43,7 +43,12 @@ export function kindSchema<
       metadata: isReview ? anyObject("Not used.") : objectMetaSchema,
       ...properties,
     },
-    required: [...(isReview ? [] : ["metadata"]), ...(options.required ?? [])],
+    required: [
+      "apiVersion",
+      "kind",
+      ...(isReview ? [] : ["metadata"]),
+      ...(options.required ?? []),
+    ],
   };
 }
 
@@ -120,11 +125,10 @@ export function defineKind<T extends ApiObject>(definition: KindDefinition<T>): 
     },
     validate(value: unknown, options?: ValidateOptions): FieldError[] {
       const report = new Reporter("", options);
-      if (!checkSchema(schema, value, report)) return report.errors;
-      const whole = value as T;
-      checkType(identity, whole, report);
-      if (!isReview) checkIdentity(identity, whole.metadata, report.at("metadata"));
-      definition.check?.(whole, report);
+      const isShaped = checkSchema(schema, value, report);
+      checkType(identity, value, report);
+      if (!isReview) checkIdentity(identity, value, report);
+      if (isShaped) definition.check?.(value as T, report);
       return report.errors;
     },
     validateUpdate(value: T, previous: T): FieldError[] {
@@ -156,24 +160,36 @@ interface Identity {
   readonly nameError: (name: string) => string | null;
 }
 
-function checkType(identity: Identity, value: ApiObject, report: Reporter): void {
-  const { apiVersions, kind } = identity;
-  if (!apiVersions.includes(value.apiVersion)) {
-    report.notSupported("apiVersion", value.apiVersion, apiVersions);
-  }
-  if (value.kind !== kind) report.notSupported("kind", value.kind, [kind]);
+/** Absent and of another type are the schema's to say. */
+function stringField(value: unknown, name: string): string | null {
+  if (typeof value !== "object" || value === null) return null;
+  const field = (value as Readonly<Record<string, unknown>>)[name];
+  return typeof field === "string" ? field : null;
 }
 
-function checkIdentity(identity: Identity, metadata: ObjectMeta, report: Reporter): void {
-  const { name, namespace = "" } = metadata;
-  const nameError = name === "" ? null : identity.nameError(name);
-  if (name === "") report.required("name", "name or generateName is required");
-  if (nameError !== null) report.invalid("name", name, nameError);
+function checkType(identity: Identity, value: unknown, report: Reporter): void {
+  const { apiVersions, kind: ownKind } = identity;
+  const apiVersion = stringField(value, "apiVersion");
+  const kind = stringField(value, "kind");
+  if (apiVersion !== null && !apiVersions.includes(apiVersion)) {
+    report.notSupported("apiVersion", apiVersion, apiVersions);
+  }
+  if (kind !== null && kind !== ownKind) report.notSupported("kind", kind, [ownKind]);
+}
+
+function checkIdentity(identity: Identity, value: unknown, report: Reporter): void {
+  if (typeof value !== "object" || value === null || !("metadata" in value)) return;
+  const at = report.at("metadata");
+  const name = stringField(value.metadata, "name");
+  const nameError = name === null || name === "" ? null : identity.nameError(name);
+  if (name === "") at.required("name", "name or generateName is required");
+  if (nameError !== null) at.invalid("name", name, nameError);
+  const namespace = stringField(value.metadata, "namespace") ?? "";
   if (!identity.namespaced) {
-    if (namespace !== "") report.forbidden("namespace", "not allowed on this type");
+    if (namespace !== "") at.forbidden("namespace", "not allowed on this type");
     return;
   }
-  if (namespace === "") return report.required("namespace");
+  if (namespace === "") return at.required("namespace");
   const namespaceError = dnsLabelError(namespace);
-  if (namespaceError !== null) report.invalid("namespace", namespace, namespaceError);
+  if (namespaceError !== null) at.invalid("namespace", namespace, namespaceError);
 }

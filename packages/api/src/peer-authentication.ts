@@ -5,7 +5,7 @@ import { conditions } from "./condition.ts";
 import { defineKind, kindSchema } from "./define-kind.ts";
 import type { KindInfo } from "./kind.ts";
 import { portNumber } from "./name.ts";
-import { checkTargets, policyTargetReferenceSchema } from "./policy-target.ts";
+import { checkTargets, policyTargets } from "./policy-target.ts";
 import { choice, list, object, type Static } from "./schema.ts";
 import { WEFT_GROUP, WEFT_VERSION } from "./workload.ts";
 
@@ -30,14 +30,7 @@ const portLevel = object(
 );
 
 const spec = object("Whom it is for and what it demands.", {
-  targetRefs: list(
-    "Services; absent: every workload of the namespace.",
-    policyTargetReferenceSchema,
-    {
-      minItems: 1,
-      maxItems: 16,
-    },
-  ),
+  targetRefs: policyTargets("Services; absent: every workload of the namespace."),
   mtls: mtlsSchema,
   portLevel: list("Ports that differ.", portLevel, {
     listType: "map",

@@ -7,6 +7,7 @@ import { dnsLabelError, dnsSubdomainError, qualifiedNameError } from "./name.ts"
 import type { ServicePort, ServiceSpec } from "./service.ts";
 
 const PORT_RANGE = "must be between 1 and 65535, inclusive";
+const WITHOUT_NODE_PORT = "may not be used when `type` is 'ClusterIP' or 'ExternalName'";
 const AFFINITY_SECONDS_MAX = 86_400;
 
 export function checkServiceSpec(spec: ServiceSpec, report: Reporter): void {
@@ -14,7 +15,11 @@ export function checkServiceSpec(spec: ServiceSpec, report: Reporter): void {
   const isHeadless = spec.clusterIP === "None";
   const ports = spec.ports ?? [];
   if (ports.length === 0 && !isExternalName && !isHeadless) report.required("ports");
-  checkPorts(ports, spec, report.at("ports"));
+  if (spec.type !== "NodePort" && spec.type !== "LoadBalancer") {
+    ports.forEach(({ nodePort = 0 }, index) => {
+      if (nodePort !== 0) report.forbidden(`ports[${index}].nodePort`, WITHOUT_NODE_PORT);
+    });
+  }
   checkLabels(spec.selector, report.at("selector"));
   if (isExternalName) checkExternalName(spec, report);
   else checkClusterIps(spec, report);
@@ -39,10 +44,10 @@ export function checkServiceUpdate(
   }
 }
 
-function checkPorts(ports: readonly ServicePort[], spec: ServiceSpec, report: Reporter): void {
+/** With several ports each has a name, and no two the same. */
+export function checkPortNames(ports: readonly ServicePort[], report: Reporter): void {
   const names = new Set<string>();
-  ports.forEach((port, index) => {
-    const { name = "" } = port;
+  ports.forEach(({ name = "" }, index) => {
     if (name === "" && ports.length > 1) report.required(`[${index}].name`);
     if (name !== "") {
       const error = dnsLabelError(name);
@@ -50,11 +55,10 @@ function checkPorts(ports: readonly ServicePort[], spec: ServiceSpec, report: Re
       else if (names.has(name)) report.duplicate(`[${index}].name`, name);
       names.add(name);
     }
-    checkPort(port, spec, report.at(index));
   });
 }
 
-function checkPort(port: ServicePort, spec: ServiceSpec, report: Reporter): void {
+export function checkPort(port: ServicePort, report: Reporter): void {
   if (!isPort(port.port)) report.invalid("port", port.port, PORT_RANGE);
   const { targetPort, nodePort, appProtocol } = port;
   if (typeof targetPort === "number" && !isPort(targetPort)) {
@@ -64,10 +68,7 @@ function checkPort(port: ServicePort, spec: ServiceSpec, report: Reporter): void
   if (nameError !== null) report.invalid("targetPort", targetPort, nameError);
   const protocolError = appProtocol === undefined ? null : qualifiedNameError(appProtocol);
   if (protocolError !== null) report.invalid("appProtocol", appProtocol, protocolError);
-  if (nodePort === undefined || nodePort === 0) return;
-  if (spec.type !== "NodePort" && spec.type !== "LoadBalancer") {
-    report.forbidden("nodePort", "may not be used when `type` is 'ClusterIP' or 'ExternalName'");
-  } else if (!isPort(nodePort)) {
+  if (nodePort !== undefined && nodePort !== 0 && !isPort(nodePort)) {
     report.invalid("nodePort", nodePort, PORT_RANGE);
   }
 }

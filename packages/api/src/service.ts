@@ -13,12 +13,19 @@ import {
   list,
   map,
   object,
+  type Schema,
   type Static,
+  withRules,
   string,
 } from "./schema.ts";
-import { checkServiceSpec, checkServiceUpdate } from "./service-rules.ts";
+import {
+  checkPort,
+  checkPortNames,
+  checkServiceSpec,
+  checkServiceUpdate,
+} from "./service-rules.ts";
 
-const port = object(
+const portShape = object(
   "One port of the service.",
   {
     name: string("Its name; required where the service has several ports."),
@@ -33,6 +40,9 @@ const port = object(
   },
   { required: ["port"] },
 );
+
+export type ServicePort = Static<typeof portShape>;
+const port: Schema<ServicePort> = withRules(portShape, checkPort);
 
 const loadBalancerPort = object(
   "The fate of one port.",
@@ -51,7 +61,7 @@ const loadBalancerIngress = object("A way in.", {
   ports: list("Its ports.", loadBalancerPort),
 });
 
-const spec = object("What callers can use and which workloads answer.", {
+const specShape = object("What callers can use and which workloads answer.", {
   type: choice(
     "How it is reached; the mesh treats all but ExternalName alike.",
     ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"],
@@ -60,11 +70,14 @@ const spec = object("What callers can use and which workloads answer.", {
   selector: map("Labels that a Workload must carry to answer for this service.", string(""), {
     atomic: true,
   }),
-  ports: list("The ports of the service.", port, {
-    listType: "map",
-    keys: ["port", "protocol"],
-    mergeKey: "port",
-  }),
+  ports: withRules(
+    list("The ports of the service.", port, {
+      listType: "map",
+      keys: ["port", "protocol"],
+      mergeKey: "port",
+    }),
+    checkPortNames,
+  ),
   clusterIP: string("An address of its own, None, or empty; Weft hands out none."),
   clusterIPs: list("The same for each address family; the first is clusterIP.", string("")),
   ipFamilies: list("Its address families.", choice("", ["IPv4", "IPv6"])),
@@ -103,15 +116,15 @@ const spec = object("What callers can use and which workloads answer.", {
   loadBalancerSourceRanges: list("Kept, not used.", string("")),
 });
 
+export type ServiceSpec = Static<typeof specShape>;
+const spec: Schema<ServiceSpec> = withRules(specShape, checkServiceSpec);
+
 const status = object("What is known of the service.", {
   loadBalancer: object("Ways in from outside.", {
     ingress: list("The ways in.", loadBalancerIngress),
   }),
   conditions: conditions("Observed facts, such as ports that no workload serves."),
 });
-
-export type ServicePort = Static<typeof port>;
-export type ServiceSpec = Static<typeof spec>;
 
 const schema = kindSchema(
   "v1",
@@ -147,9 +160,6 @@ export const serviceKind: KindInfo<Service> = defineKind({
       wide: true,
     }),
   ],
-  check(object, report) {
-    checkServiceSpec(object.spec, report.at("spec"));
-  },
   checkUpdate(object, previous, report) {
     checkServiceUpdate(object.spec, previous.spec, report.at("spec"));
   },

@@ -4,22 +4,15 @@ import { pathColumn } from "./column.ts";
 import { conditions } from "./condition.ts";
 import { defineKind, kindSchema } from "./define-kind.ts";
 import type { KindInfo } from "./kind.ts";
-import { checkTargets, policyTargetReferenceSchema } from "./policy-target.ts";
-import { list, object, type Static } from "./schema.ts";
+import { checkTargets, policyTargets } from "./policy-target.ts";
+import { object, type Static } from "./schema.ts";
 import { trafficProperties } from "./traffic-settings.ts";
 import { WEFT_GROUP, WEFT_VERSION } from "./workload.ts";
 
 const spec = object(
   "Whom the policy is for and what it says.",
   {
-    targetRefs: list(
-      "Services, or the policy's own Namespace for its defaults.",
-      policyTargetReferenceSchema,
-      {
-        minItems: 1,
-        maxItems: 16,
-      },
-    ),
+    targetRefs: policyTargets("Services, or the policy's own Namespace for its defaults."),
     ...trafficProperties,
   },
   { required: ["targetRefs"] },

@@ -139,8 +139,7 @@ function checkNumber(schema: Schema, value: unknown, report: Reporter): boolean 
   if (schema.type === "integer" && !Number.isInteger(value)) {
     return refuseType("integer", value, report);
   }
-  const limit = schema.format === "int32" ? 2 ** 31 : 2 ** 63;
-  const { minimum = -limit, maximum = limit - 1 } = schema;
+  const { minimum = -Infinity, maximum = Infinity } = schema;
   if (schema.enum !== undefined && !schema.enum.includes(value)) {
     report.notSupported("", value, schema.enum);
   }
@@ -154,7 +153,7 @@ function checkIntOrString(schema: Schema, value: unknown, report: Reporter): boo
   if (typeof value !== "number" || !Number.isInteger(value)) {
     return refuseType("integer or string", value, report);
   }
-  return checkNumber({ ...schema, type: "integer", format: "int32" }, value, report);
+  return checkNumber({ ...schema, type: "integer" }, value, report);
 }
 
 function refuseType(wanted: string, value: unknown, report: Reporter): false {
