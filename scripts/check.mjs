@@ -23,7 +23,9 @@ for (const [name, command, args] of steps) {
   console.log(`${ok ? "ok  " : "FAIL"} ${name.padEnd(10)} ${seconds} s`);
   if (!ok) {
     failed++;
-    console.log(`${result.stdout ?? ""}${result.stderr ?? ""}${result.error?.message ?? ""}`.trim());
+    console.log(
+      `${result.stdout ?? ""}${result.stderr ?? ""}${result.error?.message ?? ""}`.trim(),
+    );
   } else if (name === "tidy") console.log(`     ${result.stdout.trim()}`);
 }
 process.exitCode = failed === 0 ? 0 : 1;

@@ -80,7 +80,10 @@ export const effectPlaces: ReadonlyMap<string, string> = new Map([
   ["packages/xds/src/grpc/", "the gRPC adapter"],
   ["packages/control/src/rest/http.ts", "the HTTP framework's adapter"],
   ["packages/control/src/store/sqlite-worker.ts", "the database's own thread"],
-  ["packages/agent/src/health/check.ts", "active probes dial the program with the platform's clients"],
+  [
+    "packages/agent/src/health/check.ts",
+    "active probes dial the program with the platform's clients",
+  ],
 ]);
 
 /** Words that style.md keeps out of identifiers, by where. */
@@ -92,13 +95,26 @@ export interface WordRule {
 
 export const wordRules: readonly WordRule[] = [
   {
-    under: ["packages/proxy/src/", "packages/xds/src/", "packages/wire/src/", "packages/rules/src/"],
+    under: [
+      "packages/proxy/src/",
+      "packages/xds/src/",
+      "packages/wire/src/",
+      "packages/rules/src/",
+    ],
     word: /^(.*[a-z])?[bB]ackend(s|Ref.*|[A-Z].*)?$/,
     instead: "cluster or endpoint (Gateway API words stop at control/compile)",
   },
-  { under: ["packages/"], word: /^[iI]ngress|^[eE]gress/, instead: "inbound/outbound" },
+  {
+    under: ["packages/proxy/", "packages/control/", "packages/agent/", "packages/rules/"],
+    word: /^[iI]ngress|^[eE]gress/,
+    instead: "inbound/outbound",
+  },
   { under: ["packages/"], word: /[vV]irtualService/, instead: "service or route" },
-  { under: ["packages/"], word: /^Sidecar[A-Z]?/, instead: "proxy (a sidecar is a deployment of it)" },
+  {
+    under: ["packages/"],
+    word: /^Sidecar[A-Z]?/,
+    instead: "proxy (a sidecar is a deployment of it)",
+  },
 ];
 
 export const forbiddenFileNames: ReadonlySet<string> = new Set([
