@@ -233,7 +233,7 @@ export class DeltaRaw extends Raw<DeltaAsk> {
   protected read(bytes: Uint8Array): Seen {
     const response = DeltaDiscoveryResponse.decode(bytes);
     return {
-      type: typeOf(response.typeUrl),
+      type: typeNameOf(response.typeUrl),
       resources: contents(response.resources.map((r) => r.resource?.value)),
       removed: response.removedResources,
       nonce: response.nonce,
@@ -272,7 +272,7 @@ export class SotwRaw extends Raw<SotwAsk> {
   protected read(bytes: Uint8Array): Seen {
     const response = DiscoveryResponse.decode(bytes);
     return {
-      type: typeOf(response.typeUrl),
+      type: typeNameOf(response.typeUrl),
       resources: contents(response.resources.map((any) => any.value)),
       removed: [],
       nonce: response.nonce,
@@ -281,7 +281,7 @@ export class SotwRaw extends Raw<SotwAsk> {
   }
 }
 
-function typeOf(typeUrl: string): TypeName {
+export function typeNameOf(typeUrl: string): TypeName {
   for (const name of Object.keys(typeUrls) as TypeName[]) {
     if (typeUrls[name] === typeUrl) return name;
   }

@@ -46,6 +46,8 @@ export interface GrpcChannelOptions {
   readonly token: string | null;
   /** Null or absent: the root's, or else the one of the control plane's first certificate. */
   readonly trustDomain?: string | null;
+  /** A server silent for this long is asked, and given up after as long again; default 5 s. */
+  readonly keepaliveMs?: number;
 }
 
 /** The agent's end of `weft.v1.Agents/Attach`. */
@@ -97,8 +99,6 @@ const channelOptions: ChannelOptions = {
   "grpc.use_local_subchannel_pool": 1,
   // The name that TLS sends; the server is recognised by its SPIFFE ID, and may be at an address.
   "grpc.ssl_target_name_override": "control-plane.weft-system",
-  "grpc.keepalive_time_ms": 5000,
-  "grpc.keepalive_timeout_ms": 5000,
   "grpc.keepalive_permit_without_calls": 1,
   "grpc.initial_reconnect_backoff_ms": 200,
   "grpc.max_reconnect_backoff_ms": 3000,
@@ -177,7 +177,12 @@ class Channel implements GrpcChannel {
     const credentials = ChannelCredentials.createFromSecureContext(context, {
       checkServerIdentity: (_, certificate) => this.#check(certificate),
     });
-    return new Client(this.#options.address, credentials, channelOptions);
+    const keepaliveMs = this.#options.keepaliveMs ?? 5000;
+    return new Client(this.#options.address, credentials, {
+      ...channelOptions,
+      "grpc.keepalive_time_ms": keepaliveMs,
+      "grpc.keepalive_timeout_ms": keepaliveMs,
+    });
   }
 
   /** Called once the chain is verified. */

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { createServer, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { type Runtime, silentLogger, systemRuntime } from "@weft/runtime";
@@ -62,9 +62,10 @@ after(async () => {
   await server.close();
 });
 
-function listen(leaf: TestLeaf): Promise<GrpcServer> {
+function listen(leaf: TestLeaf, keepaliveMs = 5000): Promise<GrpcServer> {
   return openGrpcServer({
     runtime,
+    keepaliveMs,
     listen: "127.0.0.1:0",
     identity: leaf,
     handlers: {
@@ -364,6 +365,47 @@ test("a lost connection ends the stream on both sides", async () => {
   const end = (await inbox.next()) as { end: Status | null };
   assert.equal(end.end?.code === StatusCode.ok, false);
   assert.equal((await ended.promise)?.code, StatusCode.cancelled);
+});
+
+test("a peer that falls silent is noticed on both sides by keepalive", async () => {
+  const quick = await listen(identity, 100);
+  const ended = Promise.withResolvers<Status | null>();
+  onAds = (stream) => {
+    stream.begin({
+      onMessage: (message) => void stream.send(message),
+      onDrain: () => undefined,
+      onEnd: ended.resolve,
+    });
+  };
+  // A line that swallows everything once it is cut, as a vanished machine does.
+  const ends: Socket[] = [];
+  let isCut = false;
+  const line = createServer((near) => {
+    const far = connect(Number(quick.address.split(":")[1]), "127.0.0.1");
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      ends.push(from);
+      from.on("data", (bytes) => void (isCut || to.write(bytes)));
+      from.on("error", () => undefined);
+    }
+  });
+  await new Promise<void>((resolve) => void line.listen(0, "127.0.0.1", resolve));
+  const { port } = line.address() as { port: number };
+  const channel = await dial({ address: `127.0.0.1:${port}`, keepaliveMs: 100 });
+  const stream = channel.deltaAds();
+  const inbox = new Inbox(stream as MessageStream<Uint8Array, never>);
+  stream.send(Buffer.from("1"));
+  assert.equal(text(await inbox.next()), "1");
+  isCut = true;
+  const end = (await inbox.next()) as { end: Status | null };
+  assert.equal(end.end?.code, StatusCode.unavailable);
+  assert.equal((await ended.promise)?.code, StatusCode.cancelled);
+  channel.close();
+  for (const socket of ends) socket.destroy();
+  line.close();
+  await quick.close();
 });
 
 test("the server's identity is replaced without dropping a stream", async () => {

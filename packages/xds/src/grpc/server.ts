@@ -10,6 +10,7 @@ import {
   Server as RpcServer,
   ServerCredentials,
   type ServerDuplexStream,
+  type ServerOptions,
   type ServerUnaryCall,
   type sendUnaryData,
 } from "@grpc/grpc-js";
@@ -54,6 +55,8 @@ export interface GrpcServerOptions {
   readonly listen: string;
   readonly identity: ServerIdentity;
   readonly handlers: GrpcHandlers;
+  /** A peer silent for this long is asked, and dropped after as long again; default 5 s. */
+  readonly keepaliveMs?: number;
 }
 
 export interface GrpcServer {
@@ -68,7 +71,7 @@ export interface GrpcServer {
 /** Rejects with the system's error (`EADDRINUSE`, `EACCES`) when the address cannot be had. */
 export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { runtime, handlers } = options;
-  const rpc = new RpcServer(rpcOptions);
+  const rpc = new RpcServer(rpcOptions(options.keepaliveMs ?? 5000));
   const sockets = new Map<string, TLSSocket>();
   const abort = (address: string) => (): void => void sockets.get(address)?.destroy();
   const serveStream = <Up, Down>(
@@ -131,14 +134,15 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
   };
 }
 
-/** A silent peer is noticed within ten seconds. */
-const rpcOptions = {
-  "grpc.keepalive_time_ms": 5000,
-  "grpc.keepalive_timeout_ms": 5000,
-  "grpc.max_receive_message_length": 16 * 1024 * 1024,
-  "grpc.max_send_message_length": -1,
-  "grpc.enable_channelz": 0,
-} as const;
+function rpcOptions(keepaliveMs: number): ServerOptions {
+  return {
+    "grpc.keepalive_time_ms": keepaliveMs,
+    "grpc.keepalive_timeout_ms": keepaliveMs,
+    "grpc.max_receive_message_length": 16 * 1024 * 1024,
+    "grpc.max_send_message_length": -1,
+    "grpc.enable_channelz": 0,
+  };
+}
 
 const passThrough = (bytes: Buffer): Buffer => bytes;
 
