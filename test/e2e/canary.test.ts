@@ -85,8 +85,8 @@ test("a canary under load loses nothing", { timeout: 240_000 }, async (context) 
   let killedAt = 0;
   await stretch(50, async () => {
     killedAt = load.elapsedMs;
-    const answer = await fetch(`http://127.0.0.1:${admin}/workers/0`, { method: "DELETE" });
-    assert.equal(answer.status, 202, await answer.text());
+    const answer = await fetch(`http://127.0.0.1:${admin}/workers/0/terminate`, { method: "POST" });
+    assert.equal(answer.status, 200, await answer.text());
   });
   await stretch(100, async () => {
     mesh.control?.child.kill("SIGKILL");
