@@ -12,8 +12,7 @@ import { servicesOf } from "../model/membership.ts";
 import { type Model, type ObjectKey, splitKey } from "../model/model.ts";
 import { byAge, policyOn } from "../model/policy-targets.ts";
 import { type ServicePort, servicePortsOf, workloadPortFor } from "../model/service-ports.ts";
-import type { ValueOrigin } from "./effective-policy.ts";
-import { meshConfigOf, type Sourced } from "./settings.ts";
+import { meshConfigOf, type Sourced, type ValueOrigin } from "./settings.ts";
 
 type Level = "Port" | "Service" | "Namespace";
 

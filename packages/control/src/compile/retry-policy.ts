@@ -14,7 +14,13 @@ export interface CompiledRetry {
   readonly isUnavailableForSafeMethods: boolean;
 }
 
-const DEFAULT_ON = ["connect-failure", "refused-stream"];
+/** What is retried where nothing is written; the status for the safe methods alone. */
+export const DEFAULT_RETRY_ON: readonly (string | number)[] = [
+  "connect-failure",
+  "refused-stream",
+  503,
+];
+
 const PREVIOUS_HOSTS = "envoy.retry_host_predicates.previous_hosts";
 const PICKS_MAX = 5n;
 
@@ -31,9 +37,9 @@ export function compileRetry(
       perTryMs > 0 ? RetryPolicy.fromPartial({ numRetries: 0, ...perTryTimeout }) : undefined;
     return { policy, isUnavailableForSafeMethods: false };
   }
-  const written = settings.retryOn.value;
-  const names = written === null ? DEFAULT_ON : written.filter((one) => !isStatus(one)).map(String);
-  const statuses = written === null ? [503] : written.filter(isStatus).map(Number);
+  const conditions = settings.retryOn.value ?? DEFAULT_RETRY_ON;
+  const names = conditions.filter((one) => !isStatus(one)).map(String);
+  const statuses = conditions.filter(isStatus).map(Number);
   const retryOn = statuses.length > 0 ? [...names, "retriable-status-codes"] : names;
   const policy = RetryPolicy.fromPartial({
     retryOn: retryOn.join(","),
@@ -54,7 +60,7 @@ export function compileRetry(
     ],
     hostSelectionRetryMaxAttempts: PICKS_MAX,
   });
-  return { policy, isUnavailableForSafeMethods: written === null };
+  return { policy, isUnavailableForSafeMethods: settings.retryOn.value === null };
 }
 
 function isStatus(condition: string | number): boolean {

@@ -2,6 +2,7 @@
 // means" and "Attachment"). One table says what exists, what holds by default and whom it is taken from.
 
 import {
+  formatDuration,
   type LoadBalancerAlgorithm,
   MESH_CONFIG_NAME,
   type MeshConfig,
@@ -10,7 +11,18 @@ import {
 } from "@weft/api";
 import { type Model, objectKey, type ObjectKey, splitKey } from "../model/model.ts";
 import { policyOn } from "../model/policy-targets.ts";
-import type { ValueOrigin } from "./effective-policy.ts";
+
+/** Where a value was written; `Default` is what holds when nothing is. */
+export type ValueOrigin =
+  | { readonly kind: "Default" }
+  | { readonly kind: "MeshConfig"; readonly name: string }
+  | {
+      readonly kind: "TrafficPolicy" | "PeerAuthentication";
+      readonly namespace: string;
+      readonly name: string;
+      /** What it is attached to: the Service, its Namespace, or a port. */
+      readonly attachedTo: "Service" | "Namespace" | "Port";
+    };
 
 type RetryOn = readonly (string | number)[];
 
@@ -153,18 +165,29 @@ export function resolveRequestSettings(scopes: readonly Scope[]): RequestSetting
   return resolve(requestTable, scopes);
 }
 
-/** Each value with its YAML name, in the table's order. */
-export function listSettings(
-  cluster: ClusterSettings,
-  request: RequestSettings,
-): { name: string; value: Sourced<unknown> }[] {
-  const rows: { name: string; value: Sourced<unknown> }[] = [];
-  for (const [key, { name }] of Object.entries(clusterTable)) {
-    rows.push({ name, value: cluster[key as keyof ClusterSettings] });
-  }
-  for (const [key, { name }] of Object.entries(requestTable)) {
-    rows.push({ name, value: request[key as keyof RequestSettings] });
-  }
+/** A value as it would be written in YAML; null: off. */
+export interface ListedSetting {
+  readonly name: string;
+  readonly value: string | number | RetryOn | null;
+  readonly origin: ValueOrigin;
+}
+
+/** Every value in the table's order. */
+export function listSettings(cluster: ClusterSettings, request: RequestSettings): ListedSetting[] {
+  const rows: ListedSetting[] = [];
+  const list = <Values>(table: Table<Values>, values: Resolved<Values>): void => {
+    for (const key of Object.keys(table) as (keyof Values & string)[]) {
+      const { value, origin } = values[key] as Sourced<ListedSetting["value"]>;
+      const isDuration = key.endsWith("Ms") && typeof value === "number";
+      rows.push({
+        name: table[key].name,
+        value: isDuration ? formatDuration(value) : value,
+        origin,
+      });
+    }
+  };
+  list(clusterTable, cluster);
+  list(requestTable, request);
   return rows;
 }
 
