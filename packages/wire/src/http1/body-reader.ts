@@ -73,15 +73,18 @@ export class BodyReader {
       this.at = start;
       return BodyEvent.End;
     }
+    return this.#take(start, end);
+  }
+
+  #take(start: number, end: number): BodyEvent {
     const taken = Math.min(this.#left, end - start);
     this.#left -= taken;
     return this.#data(start, start + taken);
   }
 
   #nextUntilClose(start: number, end: number): BodyEvent {
-    this.#left -= end - start;
-    if (this.#left < 0) return this.#fail(ErrorCode.BodyTooLarge, end);
-    return this.#data(start, end);
+    if (this.#left === 0 && start < end) return this.#fail(ErrorCode.BodyTooLarge, start);
+    return this.#take(start, end);
   }
 
   #nextOfChunks(bytes: Buffer, start: number, end: number): BodyEvent {

@@ -397,11 +397,11 @@ export class FieldBlock {
         headers.push(knownNames[id] as string, value);
         continue;
       }
-      const name = text.slice(
-        (marks[mark + 1] as number) - from,
-        (marks[mark + 2] as number) - from,
-      );
-      headers.push(id === unknownName ? name : name.toLowerCase(), value);
+      const nameStart = (marks[mark + 1] as number) - from;
+      const written = text.slice(nameStart, (marks[mark + 2] as number) - from);
+      const name = id === unknownName ? written : written.toLowerCase();
+      if (this.#inTrailers && (flagsOfName(name) & NameFlag.NotInTrailers) !== 0) continue;
+      headers.push(name, value);
     }
     if (this.#hostEnd !== 0) {
       const host = text.slice(this.#hostStart - from, this.#hostEnd - from);

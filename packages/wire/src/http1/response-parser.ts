@@ -257,6 +257,7 @@ export class ResponseParser {
 
   #finishBody(sink: ResponseSink): ParseStatus {
     this.#phase = Phase.Idle;
+    this.#interimCount = 0;
     sink.end(this.#body.trailers);
     if (this.#phase !== Phase.Idle) return ParseStatus.Aborted;
     return this.#isTunnel ? ParseStatus.Tunnel : ParseStatus.End;

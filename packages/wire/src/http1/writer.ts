@@ -48,6 +48,18 @@ export interface ResponseFields {
   readonly peerMinorVersion: 0 | 1;
 }
 
+/** Values of Connection by what a request asks: close 1, te 2, upgrade 4. */
+const connectionOptions: readonly string[] = [
+  "",
+  "close",
+  "te",
+  "close, te",
+  "upgrade",
+  "close, upgrade",
+  "te, upgrade",
+  "close, te, upgrade",
+];
+
 /** Ends every chunk. */
 export const chunkEnd: Buffer = Buffer.from("\r\n");
 
@@ -64,13 +76,11 @@ export function writeRequestHead(fields: RequestFields): Buffer {
   text += framingLines(fields.framing, fields.contentLength, false);
   if (fields.expectContinue) text += line("expect", "100-continue");
   if (fields.acceptsTrailers) text += line("te", "trailers");
-  if (fields.upgrade !== "") {
-    text += line("upgrade", fields.upgrade);
-    text += line("connection", fields.acceptsTrailers ? "upgrade, te" : "upgrade");
-  } else if (fields.acceptsTrailers) {
-    text += line("connection", fields.keepAlive ? "te" : "close, te");
-  } else if (!fields.keepAlive) text += line("connection", "close");
-  return finish(`${text}${fieldLines(fields.headers)}\r\n`);
+  if (fields.upgrade !== "") text += line("upgrade", fields.upgrade);
+  const options =
+    (fields.keepAlive ? 0 : 1) | (fields.acceptsTrailers ? 2 : 0) | (fields.upgrade === "" ? 0 : 4);
+  if (options !== 0) text += line("connection", connectionOptions[options] as string);
+  return finish(`${text}${fieldLines(fields.headers, true)}\r\n`);
 }
 
 /** As writeRequestHead; also throws for a status that is none. */
@@ -86,7 +96,7 @@ export function writeResponseHead(fields: ResponseFields): Buffer {
     if (!fields.keepAlive || fields.framing === Framing.Close) text += line("connection", "close");
     else if (fields.peerMinorVersion === 0) text += line("connection", "keep-alive");
   }
-  return finish(`${text}${fieldLines(fields.headers)}\r\n`);
+  return finish(`${text}${fieldLines(fields.headers, false)}\r\n`);
 }
 
 /** `size CRLF` before a chunk of that many bytes; the chunk is followed by `chunkEnd`. */
@@ -99,7 +109,7 @@ export function writeChunkHead(bytes: number): Buffer {
 /** The last chunk with its trailers. */
 export function writeLastChunk(trailers: HeaderList): Buffer {
   lineCount = 2;
-  return finish(`0\r\n${fieldLines(trailers)}\r\n`);
+  return finish(`0\r\n${fieldLines(trailers, false)}\r\n`);
 }
 
 function line(name: string, value: string): string {
@@ -136,15 +146,16 @@ const free: ReadonlySet<string> = new Set(knownNames.filter((name) => !reserved.
  */
 const vetted: string[] = Array.from({ length: 128 }, () => "");
 
-function fieldLines(headers: HeaderList): string {
+function fieldLines(headers: HeaderList, isRequest: boolean): string {
   let text = "";
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     const place = i & 127;
     if (vetted[place] !== name) {
       if (free.has(name)) vetted[place] = name;
-      else if (reserved.has(name)) continue;
-      else if (!isToken(name)) throw unsafe("a field name");
+      else if (reserved.has(name)) {
+        if (isRequest || name !== "host") continue;
+      } else if (!isToken(name)) throw unsafe("a field name");
     }
     text += `${name}: ${headers[i + 1] as string}\r\n`;
     lineCount++;
@@ -167,7 +178,8 @@ let words = new Uint32Array(slab.buffer);
 let slabAt = 0;
 
 /**
- * The bytes of `text`, proved to hold no control character but those of its own line ends and tabs.
+ * The bytes of `text`, proved to hold no control character but their own line ends and tabs. The
+ * proof is about bytes, so a character above U+00FF whose low byte is a control is caught too.
  */
 function finish(text: string): Buffer {
   const length = text.length;
