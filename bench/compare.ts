@@ -1,5 +1,6 @@
-// `npm run bench`: Weft beside nginx, HAProxy, Envoy and the floor, in one run, interleaved rounds, medians.
-// Options: --rounds N --rate R --connections C --seconds S --scenario one-hop|pair --only a,b --save
+// `npm run bench`: Weft beside nginx, HAProxy, Envoy and the floor, in one run, interleaved rounds,
+// medians. Options: --rounds N --rate R --connections C --seconds S --scenario one-hop|pair --only
+// a,b --save
 
 import { execFileSync } from "node:child_process";
 import { cpus, tmpdir } from "node:os";

@@ -1,4 +1,5 @@
-// `node bench/memory.ts`: proportional memory (PSS) of an idle `weft run` without CMD, and of a control plane.
+// `node bench/memory.ts`: proportional memory (PSS) of an idle `weft run` without CMD, and of a
+// control plane.
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

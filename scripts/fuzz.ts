@@ -6,7 +6,7 @@
 import { globSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { parseArgs } from "node:util";
+import { inspect, parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { type Random, seededRandom, systemClock, systemRandom, systemTimers } from "@weft/runtime";
 
@@ -149,7 +149,7 @@ function watch(task: Task): Promise<Outcome> {
     });
     worker.once("message", finish);
     worker.once("error", (error) => {
-      finish({ inputs: Atomics.load(task.progress, 0) * batchSteps, failure: String(error) });
+      finish({ inputs: Atomics.load(task.progress, 0) * batchSteps, failure: inspect(error) });
     });
   });
 }
@@ -167,7 +167,7 @@ async function runTask(task: Task): Promise<void> {
       Atomics.add(task.progress, 0, 1);
     }
   } catch (error) {
-    failure = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    failure = inspect(error);
   }
   parentPort?.postMessage({ inputs, failure } satisfies Outcome);
 }

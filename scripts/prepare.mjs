@@ -1,5 +1,6 @@
-// Generates the xDS messages (JavaScript and declarations) from the installed `.proto` files and our own
-// `weft.v1` ones. Runs after `npm ci`, on Node 20; skipped when its inputs have not changed.
+// Generates the xDS messages (JavaScript and declarations) from the installed `.proto` files and
+// our own `weft.v1` ones. Runs after `npm ci`, on Node 20; skipped when its inputs have not
+// changed.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
@@ -67,7 +68,8 @@ function collect(dir) {
     seen.add(name);
     const source = roots.map((r) => path.join(r, name)).find((f) => fs.existsSync(f));
     if (source === undefined) throw new Error(`prepare: ${name} is in no installed package`);
-    // 488 of the bundled files have CRLF endings, and its validate.proto lacks a field that others use.
+    // 488 of the bundled files have CRLF endings, and its validate.proto lacks a field that others
+    // use.
     let text = fs.readFileSync(source, "utf8").replace(/\r\n/g, "\n");
     if (name === "validate/validate.proto") {
       text = text.replace(/(message StringRules \{)/, "$1\n  optional bool ignore_empty = 26;");

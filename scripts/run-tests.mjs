@@ -1,5 +1,5 @@
-// Runs the tests in two phases: those of the packages side by side, then the whole-mesh ones one at a time,
-// because they measure and kill things. Ends with the list of what was skipped and why.
+// Runs the tests in two phases: those of the packages side by side, then the whole-mesh ones one at
+// a time, because they measure and kill things. Ends with the list of what was skipped and why.
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";

@@ -1,4 +1,5 @@
-// nginx as a proxy: keep-alive to the origin; the pair speaks HTTP/1.1 over mTLS, the only way it can.
+// nginx as a proxy: keep-alive to the origin; the pair speaks HTTP/1.1 over mTLS, the only way it
+// can.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";

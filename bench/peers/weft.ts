@@ -1,4 +1,5 @@
-// Weft as users run it: a control plane, and one sidecar (plain to an unmeshed endpoint) or two (mTLS between).
+// Weft as users run it: a control plane, and one sidecar (plain to an unmeshed endpoint) or two
+// (mTLS between).
 
 import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";

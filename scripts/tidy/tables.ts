@@ -1,4 +1,5 @@
-// What tidy enforces, as data: who may import whom, where effects may stand, which words are not ours.
+// What tidy enforces, as data: who may import whom, where effects may stand, which words are not
+// ours.
 
 /** Package → the packages of ours it may import (design section 3). */
 export const mayImport: Readonly<Record<string, readonly string[]>> = {

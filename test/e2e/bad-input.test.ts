@@ -1,4 +1,5 @@
-// What goes wrong is told in one sentence that names the thing and the fix, with a stable code and the right exit.
+// What goes wrong is told in one sentence that names the thing and the fix, with a stable code and
+// the right exit.
 
 import assert from "node:assert/strict";
 import { createServer } from "node:net";

@@ -1,5 +1,6 @@
-// Under constant load through two sidecars a canary moves, an instance is replaced, SVIDs are renewed, a proxy worker
-// is killed and the control plane is killed and restarted: nothing fails, and each split is as asked for.
+// Under constant load through two sidecars a canary moves, an instance is replaced, SVIDs are
+// renewed, a proxy worker is killed and the control plane is killed and restarted: nothing fails,
+// and each split is as asked for.
 
 import assert from "node:assert/strict";
 import path from "node:path";

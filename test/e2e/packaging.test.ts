@@ -1,5 +1,5 @@
-// Decision D8: `npm pack` of all packages, installed into an empty folder with Node 20 alone on PATH, gives a working
-// `npx weft up --demo`.
+// Decision D8: `npm pack` of all packages, installed into an empty folder with Node 20 alone on
+// PATH, gives a working `npx weft up --demo`.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

@@ -42,7 +42,8 @@ test("the README's tour works, command by command", { timeout: 180_000 }, async 
   await shop.printed(/The mesh is up\. API: http:\/\/127\.0\.0\.1:7070/, 60_000);
   for (const step of rest) {
     await context.test(`$ ${step.command}`, async () => {
-      // Numbers need a moment of traffic: a step may be tried again until it shows what is promised.
+      // Numbers need a moment of traffic: a step may be tried again until it shows what is
+      // promised.
       await eventually(
         step.command,
         async () => {

@@ -1,4 +1,5 @@
-// The thinnest whole path: a control plane, two programs under `weft run`, a request over mutual TLS.
+// The thinnest whole path: a control plane, two programs under `weft run`, a request over mutual
+// TLS.
 
 import assert from "node:assert/strict";
 import path from "node:path";

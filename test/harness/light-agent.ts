@@ -1,5 +1,5 @@
-// An agent without a proxy, so that a test can hold fifty in one process: it registers over the real gRPC port and
-// follows one cluster's endpoints, remembering every set it was sent.
+// An agent without a proxy, so that a test can hold fifty in one process: it registers over the
+// real gRPC port and follows one cluster's endpoints, remembering every set it was sent.
 
 import { systemRuntime, silentLogger } from "@weft/runtime";
 import { createXdsClient, typeUrls, writeNode, type XdsClient } from "@weft/xds";
@@ -7,7 +7,7 @@ import { type GrpcChannel, openGrpcChannel } from "@weft/xds/grpc";
 import { ClusterLoadAssignment } from "@weft/xds/messages/envoy/config/endpoint/v3/endpoint.js";
 import { Register } from "@weft/xds/messages/weft/v1/agent.js";
 import { SignCertificateRequest } from "@weft/xds/messages/weft/v1/identity.js";
-import { createKeyAndRequest } from "../../packages/agent/src/identity/csr.ts";
+import { createKeyAndRequest } from "@weft/agent";
 import { X509Certificate } from "node:crypto";
 
 export interface LightAgentOptions {

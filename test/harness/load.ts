@@ -1,4 +1,5 @@
-// Steady load from the test's own process: an open loop of requests over kept connections, every outcome counted.
+// Steady load from the test's own process: an open loop of requests over kept connections, every
+// outcome counted.
 
 import { Agent, request } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";

@@ -1,4 +1,5 @@
-// A whole mesh of real processes for a test: `weft up` in a folder of its own on free ports, `weft run` beside it.
+// A whole mesh of real processes for a test: `weft up` in a folder of its own on free ports, `weft
+// run` beside it.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

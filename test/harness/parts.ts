@@ -1,5 +1,5 @@
-// The programs some tests need beside npm packages. A missing one skips its tests with the reason, unless
-// WEFT_REQUIRE lists it: then the skip is a failure.
+// The programs some tests need beside npm packages. A missing one skips its tests with the reason,
+// unless WEFT_REQUIRE lists it: then the skip is a failure.
 
 import type { TestContext } from "node:test";
 

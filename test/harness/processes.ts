@@ -1,4 +1,5 @@
-// Real processes under a test: started with their output kept, awaited by what they print, always ended.
+// Real processes under a test: started with their output kept, awaited by what they print, always
+// ended.
 
 import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process";
 import { once } from "node:events";
@@ -10,7 +11,10 @@ export interface Started {
   readonly pid: number;
   /** Everything printed so far, both streams. */
   output(): string;
-  /** Resolves with the match when a line fits; rejects with the output when the process ends or time is up. */
+  /**
+   * Resolves with the match when a line fits; rejects with the output when the process ends or time
+   * is up.
+   */
   printed(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
   /** Exit code, or 128 + n for a signal is null here: see `signal`. */
   ended(timeoutMs?: number): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
@@ -109,7 +113,10 @@ export function run(
   });
 }
 
-/** Tries until `attempt` answers something other than null; rejects with the last error when time is up. */
+/**
+ * Tries until `attempt` answers something other than null; rejects with the last error when time is
+ * up.
+ */
 export async function eventually<T>(
   what: string,
   attempt: () => Promise<T | null> | T | null,

@@ -1,6 +1,7 @@
-// Loaded by `weft run` into Node programs (NODE_OPTIONS=--import). Node 22.21, 24.5 and later read the proxy
-// variables by themselves with NODE_USE_ENV_PROXY=1; for older ones this sets the proxy of `fetch` and of
-// `http.request`. It changes nothing else and never throws: a program must start without it too.
+// Loaded by `weft run` into Node programs (NODE_OPTIONS=--import). Node 22.21, 24.5 and later read
+// the proxy variables by themselves with NODE_USE_ENV_PROXY=1; for older ones this sets the proxy
+// of `fetch` and of `http.request`. It changes nothing else and never throws: a program must start
+// without it too.
 import http from "node:http";
 
 const [major, minor] = process.versions.node.split(".").map(Number);
@@ -26,7 +27,10 @@ if (!readsVariables && proxy !== undefined && proxy !== "") {
   }
 }
 
-/** Plain `http.request` through the global agent goes to the proxy in absolute form (RFC 9112 §3.2.2). */
+/**
+ * Plain `http.request` through the global agent goes to the proxy in absolute form (RFC 9112
+ * §3.2.2).
+ */
 function patchHttp(proxyUrl, direct) {
   class ProxyAgent extends http.Agent {
     addRequest(request, options, ...rest) {

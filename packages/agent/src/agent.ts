@@ -1,5 +1,5 @@
-// The agent of one workload: identity, registration, health, and the proxy beside it, in this process. It
-// keeps the proxy serving while the control plane is away (design sections 2 and 5).
+// The agent of one workload: identity, registration, health, and the proxy beside it, in this
+// process. It keeps the proxy serving while the control plane is away (design sections 2 and 5).
 
 import { isLoopback, localAddressTowards, type Runtime, type Timer } from "@weft/runtime";
 import { openProxy, type ProxyHandle } from "@weft/proxy";
@@ -43,7 +43,9 @@ export class Agent {
   #failed: Promise<never>;
   #fail: (error: AgentFailure) => void = () => {};
 
-  /** Claims the workload's folder. Throws an AgentFailure when token or data directory are unusable. */
+  /**
+   * Claims the workload's folder. Throws an AgentFailure when token or data directory are unusable.
+   */
   constructor(options: AgentOptions) {
     this.#options = options;
     this.#runtime = options.runtime;
@@ -74,8 +76,8 @@ export class Agent {
   }
 
   /**
-   * Opens the proxy and waits until the program may start: SVID, complete snapshot (or the one on disk),
-   * bound listeners. Rejects with an AgentFailure after ten seconds without them.
+   * Opens the proxy and waits until the program may start: SVID, complete snapshot (or the one on
+   * disk), bound listeners. Rejects with an AgentFailure after ten seconds without them.
    */
   async start(): Promise<void> {
     const { noWait } = this.#options;
@@ -122,7 +124,10 @@ export class Agent {
     });
   }
 
-  /** Leaves the mesh: peers are told first (at most 2 s), then what is in flight ends (at most `drainMs`). */
+  /**
+   * Leaves the mesh: peers are told first (at most 2 s), then what is in flight ends (at most
+   * `drainMs`).
+   */
   async leave(drainMs: number): Promise<void> {
     this.#monitor?.close();
     await this.deregister("stopping");
@@ -222,11 +227,7 @@ export class Agent {
         ports: this.#workloadPorts(ports.inbound),
       }),
       connect: () => this.#link.connectXds(),
-      handler: {
-        onUpdate: (typeUrl, changed, removed) => xdsHandler.onUpdate(typeUrl, changed, removed),
-        onConnected: () => xdsHandler.onConnected?.(true),
-        onDisconnected: () => xdsHandler.onConnected?.(false),
-      },
+      handler: xdsHandler,
     });
     this.proxy.attach(this.#xds);
   }

@@ -1,5 +1,6 @@
-// The agent's link to the control plane: first contact, the SVID, the Attach stream with its reconnections,
-// and streams for xDS. Losing the link stops nothing that runs: it is tried again with jittered back-off.
+// The agent's link to the control plane: first contact, the SVID, the Attach stream with its
+// reconnections, and streams for xDS. Losing the link stops nothing that runs: it is tried again
+// with jittered back-off.
 
 import { jitter, type Runtime, sleep } from "@weft/runtime";
 import { StatusCode, type XdsStream } from "@weft/xds";
@@ -73,8 +74,8 @@ export class ControlLink {
   }
 
   /**
-   * Opens the channel and, without a usable SVID, obtains one; tries until it works or the link is closed.
-   * Rejects with an AgentFailure only when the control plane refuses for good.
+   * Opens the channel and, without a usable SVID, obtains one; tries until it works or the link is
+   * closed. Rejects with an AgentFailure only when the control plane refuses for good.
    */
   async open(): Promise<void> {
     let delayMs = backoffFirstMs;
@@ -101,8 +102,8 @@ export class ControlLink {
   }
 
   /**
-   * Keeps one Attach stream open until `close`. Resolves at the first registration; rejects when that first
-   * one is refused for good. Later refusals are told to `onLost` and tried again.
+   * Keeps one Attach stream open until `close`. Resolves at the first registration; rejects when
+   * that first one is refused for good. Later refusals are told to `onLost` and tried again.
    */
   async attach(handler: AttachHandler): Promise<Registered> {
     const first = Promise.withResolvers<Registered>();

@@ -1,4 +1,5 @@
-// What an agent cannot do, told to a person: a sentence that names the thing, a hint with the fix, a stable code.
+// What an agent cannot do, told to a person: a sentence that names the thing, a hint with the fix,
+// a stable code.
 
 export type AgentErrorCode =
   | "token-unreadable"

@@ -1,5 +1,5 @@
-// Which sockets the proxy of one workload opens (the port table of design section 4). A taken port is replaced
-// by a free one; the first inbound listener prefers 15006.
+// Which sockets the proxy of one workload opens (the port table of design section 4). A taken port
+// is replaced by a free one; the first inbound listener prefers 15006.
 
 import type { ProxyAddresses } from "@weft/proxy";
 import type { AgentOptions } from "./options.ts";

@@ -1,5 +1,6 @@
-// The life of `weft run` (design section 5): agent and proxy first, then the program; on a signal, leave the
-// mesh, drain, stop the program; on the program's death, leave at once and exit with its code.
+// The life of `weft run` (design section 5): agent and proxy first, then the program; on a signal,
+// leave the mesh, drain, stop the program; on the program's death, leave at once and exit with its
+// code.
 
 import { Agent } from "./agent.ts";
 import { AgentFailure } from "./failure.ts";
@@ -19,7 +20,9 @@ export interface RunOptions extends AgentOptions {
 const killAfterMs = 10_000;
 const nodeShimUrl = new URL("../shim/node-proxy.mjs", import.meta.url).href;
 
-/** Runs until the program or a signal ends it; answers the exit code. Rejects with an AgentFailure. */
+/**
+ * Runs until the program or a signal ends it; answers the exit code. Rejects with an AgentFailure.
+ */
 export async function runWorkload(options: RunOptions): Promise<number> {
   const agent = new Agent(options);
   try {

@@ -1,6 +1,7 @@
-// What an agent keeps on disk for one workload, in `<data-dir>/agents/<namespace>/<workload>/`: the last good
-// snapshot and the last SVID, so that it can start while the control plane is away. The folder also
-// remembers the workload's name: an agent that starts again takes the free folder of its service.
+// What an agent keeps on disk for one workload, in `<data-dir>/agents/<namespace>/<workload>/`: the
+// last good snapshot and the last SVID, so that it can start while the control plane is away. The
+// folder also remembers the workload's name: an agent that starts again takes the free folder of
+// its service.
 
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
@@ -31,7 +32,10 @@ export class WorkloadFolder {
     this.workload = path.basename(dir);
   }
 
-  /** The folder of an agent that is gone and stood for the same program, or a new one. Errors: EACCES, ENOSPC. */
+  /**
+   * The folder of an agent that is gone and stood for the same program, or a new one. Errors:
+   * EACCES, ENOSPC.
+   */
   static claim(options: FolderOptions): WorkloadFolder {
     const parent = path.join(options.dataDir, "agents", options.namespace);
     fs.mkdirSync(parent, { recursive: true, mode: 0o700 });
@@ -101,7 +105,10 @@ function writeOwner(dir: string, fingerprint: string): void {
   fs.writeFileSync(path.join(dir, ownerFile), JSON.stringify(owner), { mode: 0o600 });
 }
 
-/** Two agents that start at once must not take the same folder: the rename of its lock succeeds once. */
+/**
+ * Two agents that start at once must not take the same folder: the rename of its lock succeeds
+ * once.
+ */
 function takeOver(dir: string, seen: Owner, fingerprint: string): boolean {
   const lock = path.join(dir, `taken-from-${seen.pid}`);
   try {

@@ -1,5 +1,5 @@
-// Calls to the control plane's own endpoints beside the Kubernetes-style API (`/weft/v1/…`), with the failures
-// a person may meet told as such.
+// Calls to the control plane's own endpoints beside the Kubernetes-style API (`/weft/v1/…`), with
+// the failures a person may meet told as such.
 
 import { readFileSync } from "node:fs";
 import path from "node:path";

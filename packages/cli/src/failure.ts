@@ -1,4 +1,5 @@
-// A failure told to a person: one sentence that names the thing, a hint with the fix, a stable code.
+// A failure told to a person: one sentence that names the thing, a hint with the fix, a stable
+// code.
 
 export interface FailureOptions {
   /** Stable code, documented in docs/reference/errors.md. */

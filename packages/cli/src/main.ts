@@ -1,5 +1,5 @@
-// The process behind `weft`. Compiled code is kept between runs: a command starts in half the time, and with
-// less memory, because the type stripper is not loaded again.
+// The process behind `weft`. Compiled code is kept between runs: a command starts in half the time,
+// and with less memory, because the type stripper is not loaded again.
 
 import { enableCompileCache } from "node:module";
 import { homedir } from "node:os";

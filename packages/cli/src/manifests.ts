@@ -1,5 +1,5 @@
-// Objects from files: YAML or JSON, several documents, folders, standard input, Lists. A broken file is refused with
-// its name and line before anything is sent.
+// Objects from files: YAML or JSON, several documents, folders, standard input, Lists. A broken
+// file is refused with its name and line before anything is sent.
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";

@@ -1,4 +1,5 @@
-// The command line's access to objects: the API's client, kinds as people type them, refusals told in full.
+// The command line's access to objects: the API's client, kinds as people type them, refusals told
+// in full.
 
 import {
   ApiError,
@@ -49,7 +50,10 @@ export function resolveKinds(words: string): KindInfo[] {
   });
 }
 
-/** Runs one API call; what the API refuses becomes a failure with every field error on a line of its own. */
+/**
+ * Runs one API call; what the API refuses becomes a failure with every field error on a line of its
+ * own.
+ */
 export async function told<T>(what: string, attempt: () => Promise<T>): Promise<T> {
   try {
     return await attempt();

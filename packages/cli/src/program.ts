@@ -1,4 +1,5 @@
-// The command line as a tree of commands. One row per command; parsing, help and suggestions are commander's.
+// The command line as a tree of commands. One row per command; parsing, help and suggestions are
+// commander's.
 
 import { Command, CommanderError } from "commander";
 import { commands } from "./commands/table.ts";

@@ -1,4 +1,5 @@
-// Every failure ends here: one sentence and a hint for people, `{"error":{…}}` for programs, the exit code.
+// Every failure ends here: one sentence and a hint for people, `{"error":{…}}` for programs, the
+// exit code.
 
 import { CommanderError } from "commander";
 import type { CliContext } from "./context.ts";
@@ -33,8 +34,8 @@ export function wantsJson(args: readonly string[]): boolean {
 }
 
 /**
- * The failures of agent, control plane and command line are told alike. They are known by their shape, so
- * that a command loads only the packages it runs.
+ * The failures of agent, control plane and command line are told alike. They are known by their
+ * shape, so that a command loads only the packages it runs.
  */
 function tell(error: unknown): Told {
   if (error instanceof CommanderError) {

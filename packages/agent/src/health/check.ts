@@ -1,4 +1,5 @@
-// Active health checks of the workload's own program over loopback: TCP connect, HTTP GET, gRPC health.
+// Active health checks of the workload's own program over loopback: TCP connect, HTTP GET, gRPC
+// health.
 
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
@@ -82,7 +83,9 @@ function probeHttp(
   });
 }
 
-/** grpc.health.v1.Health/Check by hand: the request is one string field, the answer one enum field. */
+/**
+ * grpc.health.v1.Health/Check by hand: the request is one string field, the answer one enum field.
+ */
 async function probeGrpc(
   target: { address: string; port: number; service: string },
   timeoutMs: number,

@@ -1,5 +1,5 @@
-// A workload's key and the certificate signing request for it (RFC 2986). The CSR names nothing: the
-// control plane derives the identity from the attestation and ignores what a CSR asks for.
+// A workload's key and the certificate signing request for it (RFC 2986). The CSR names nothing:
+// the control plane derives the identity from the attestation and ignores what a CSR asks for.
 
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { Attributes, CertificationRequest, CertificationRequestInfo } from "@peculiar/asn1-csr";

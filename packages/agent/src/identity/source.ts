@@ -1,5 +1,6 @@
-// The workload's X.509-SVID: obtained at first contact, renewed at half of its life (± 10 %), kept on disk for
-// a start without the control plane. The key is made here and goes to the proxy and to that file only.
+// The workload's X.509-SVID: obtained at first contact, renewed at half of its life (± 10 %), kept
+// on disk for a start without the control plane. The key is made here and goes to the proxy and to
+// that file only.
 
 import type { KeyObject } from "node:crypto";
 import { X509Certificate } from "node:crypto";

@@ -1,5 +1,5 @@
-// Join tokens: `weft1.<id>.<secret>.<sha256 of the root's public key>` (design section 5). The last part
-// pins the control plane: an agent accepts only a server chain that ends in that root.
+// Join tokens: `weft1.<id>.<secret>.<sha256 of the root's public key>` (design section 5). The last
+// part pins the control plane: an agent accepts only a server chain that ends in that root.
 
 import { readFileSync } from "node:fs";
 import path from "node:path";

@@ -1,5 +1,5 @@
-// What `weft run` tells the program through its environment (design section 5): its port, and the outbound
-// proxy in the variables that HTTP clients of most languages read.
+// What `weft run` tells the program through its environment (design section 5): its port, and the
+// outbound proxy in the variables that HTTP clients of most languages read.
 
 export interface EnvironmentOptions {
   readonly inherited: Readonly<Record<string, string | undefined>>;

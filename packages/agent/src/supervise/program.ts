@@ -1,5 +1,5 @@
-// The program beside the proxy: started in a process group of its own with its standard streams untouched,
-// ended politely, then firmly. A guard ends it when this process is killed.
+// The program beside the proxy: started in a process group of its own with its standard streams
+// untouched, ended politely, then firmly. A guard ends it when this process is killed.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
@@ -20,7 +20,10 @@ export type ProgramExit =
   | { readonly kind: "signalled"; readonly signal: NodeJS.Signals }
   | { readonly kind: "not-started"; readonly message: string; readonly code: number };
 
-/** The exit code a shell would report for this end: 127 not found, 126 not executable, 128 + n for a signal. */
+/**
+ * The exit code a shell would report for this end: 127 not found, 126 not executable, 128 + n for a
+ * signal.
+ */
 export function exitCodeOf(exit: ProgramExit): number {
   if (exit.kind === "signalled") return 128 + constants.signals[exit.signal];
   return exit.code;
@@ -96,8 +99,8 @@ export class Program {
 }
 
 /**
- * A shell that waits for the end of a pipe only this process holds: when this process dies, even by KILL, the
- * pipe closes and the program's group gets TERM. It costs one idle `sh`.
+ * A shell that waits for the end of a pipe only this process holds: when this process dies, even by
+ * KILL, the pipe closes and the program's group gets TERM. It costs one idle `sh`.
  */
 function startGuard(groupId: number): ChildProcess {
   const guard = spawn(

@@ -1,5 +1,5 @@
-// `weft apply -f`: makes objects as the files say, by server-side apply. Every object is checked by the server before
-// the first one is written.
+// `weft apply -f`: makes objects as the files say, by server-side apply. Every object is checked by
+// the server before the first one is written.
 
 import { ApiError, type ApiClient, type ApiObject } from "@weft/api";
 import { type Command, Option } from "commander";

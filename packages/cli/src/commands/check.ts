@@ -1,4 +1,5 @@
-// `weft check`: is everything as it should be? Each finding names the thing and the fix; exit 1 when one fails.
+// `weft check`: is everything as it should be? Each finding names the thing and the fix; exit 1
+// when one fails.
 
 import type { Command } from "commander";
 import pc from "picocolors";

@@ -1,4 +1,5 @@
-// `weft completion SHELL`: a script that completes commands and flags, made from the tree of commands.
+// `weft completion SHELL`: a script that completes commands and flags, made from the tree of
+// commands.
 
 import { Argument, type Command } from "commander";
 import type { CliContext } from "../context.ts";

@@ -1,5 +1,5 @@
-// `weft describe KIND NAME`: everything about one object; for a service also the values in force and where each
-// comes from, and its workloads.
+// `weft describe KIND NAME`: everything about one object; for a service also the values in force
+// and where each comes from, and its workloads.
 
 import { type ApiObject, kinds } from "@weft/api";
 import type { Command } from "commander";

@@ -1,4 +1,5 @@
-// `weft diff -f`: what `weft apply -f` would change, asked of the server. Exit 1 when something would.
+// `weft diff -f`: what `weft apply -f` would change, asked of the server. Exit 1 when something
+// would.
 
 import type { ApiObject } from "@weft/api";
 import type { Command } from "commander";

@@ -1,4 +1,5 @@
-// `weft proxy …`: the proxies that are connected, and what each really runs, asked over its own stream.
+// `weft proxy …`: the proxies that are connected, and what each really runs, asked over its own
+// stream.
 
 import { type Command, Option } from "commander";
 import { type CliContext, resolveNamespace } from "../context.ts";

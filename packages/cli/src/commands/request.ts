@@ -1,4 +1,5 @@
-// `weft request`: one request through the mesh, from a proxy that lives for it, with its explanation.
+// `weft request`: one request through the mesh, from a proxy that lives for it, with its
+// explanation.
 
 import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";

@@ -1,5 +1,5 @@
-// Every command, in the order of the help. The next command is one file and one row. A command's file is loaded only
-// when it is asked for: `weft run` must not carry what `weft apply` needs.
+// Every command, in the order of the help. The next command is one file and one row. A command's
+// file is loaded only when it is asked for: `weft run` must not carry what `weft apply` needs.
 
 import type { Command } from "commander";
 import type { CliContext } from "../context.ts";

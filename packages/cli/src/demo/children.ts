@@ -47,7 +47,8 @@ export class DemoChildren {
       [...process.execArgv, mainFile, "run", ...flags, "--", ...program.command],
       {
         stdio: ["ignore", log, log],
-        // A session of its own: Ctrl-C in the terminal reaches only the demo, which then stops these.
+        // A session of its own: Ctrl-C in the terminal reaches only the demo, which then stops
+        // these.
         detached: true,
         env: { ...environment, ...program.environment },
       },
@@ -63,7 +64,10 @@ export class DemoChildren {
     });
   }
 
-  /** TERM, again after `hurryMs` (which ends drains), KILL after `killMs`; resolves when all are gone. */
+  /**
+   * TERM, again after `hurryMs` (which ends drains), KILL after `killMs`; resolves when all are
+   * gone.
+   */
   async stop(hurryMs: number, killMs: number): Promise<void> {
     this.#isStopping = true;
     const { timers } = this.#options.runtime;

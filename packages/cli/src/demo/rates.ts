@@ -1,4 +1,5 @@
-// The demo's live view: one line per service, redrawn in place on a terminal, printed now and then elsewhere.
+// The demo's live view: one line per service, redrawn in place on a terminal, printed now and then
+// elsewhere.
 
 import pc from "picocolors";
 import type { OutputStream } from "../context.ts";

@@ -1,0 +1,274 @@
+// Behaviours of the built-in proxy, through whole proxies: each is a pair of files, the objects a user would
+// write (`<behaviour>.yaml`) and what must then be seen (`<behaviour>.test.ts`). Every Workload in the YAML
+// gets a program and a real proxy with its own worker threads on loopback; each behaviour runs with one
+// worker and with four.
+
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { openProxy, type PortProtocol, type ProxyHandle, type ProxyOptions } from "@weft/proxy";
+import { silentLogger, systemRuntime } from "@weft/runtime";
+import { parseAllDocuments } from "yaml";
+import { TestAuthority } from "./certificates.ts";
+import { type Answer, RawConnection, send, type Sent } from "./client.ts";
+import { TestControl, type WrittenObject } from "./control.ts";
+import { Program } from "./program.ts";
+
+export type { Answer, Sent } from "./client.ts";
+export { RawConnection } from "./client.ts";
+export type { Seen } from "./program.ts";
+export type { WrittenObject } from "./control.ts";
+
+interface WrittenPort {
+  name: string;
+  port?: number;
+  protocol?: string;
+  meshPort?: number;
+  /** `false` in the YAML: an endpoint without a proxy. */
+  meshed?: boolean;
+}
+
+interface Member {
+  readonly name: string;
+  readonly namespace: string;
+  readonly program: Program;
+  /** Null for a workload without a proxy. */
+  readonly proxy: ProxyHandle | null;
+}
+
+export class Mesh {
+  readonly control: TestControl;
+  readonly authority: TestAuthority;
+  readonly concurrency: number;
+  readonly #members = new Map<string, Member>();
+  readonly #raw: RawConnection[] = [];
+
+  static async open(
+    objects: readonly WrittenObject[],
+    concurrency: number,
+    options: Partial<ProxyOptions>,
+  ): Promise<Mesh> {
+    const authority = await TestAuthority.create();
+    const mesh = new Mesh(authority, concurrency);
+    mesh.control.put(...objects.filter(({ kind }) => kind !== "Workload"));
+    for (const object of objects.filter(({ kind }) => kind === "Workload")) {
+      await mesh.join(object, options);
+    }
+    await Promise.all(mesh.#proxies().map((proxy) => proxy.ready));
+    await mesh.settled();
+    return mesh;
+  }
+
+  private constructor(authority: TestAuthority, concurrency: number) {
+    this.authority = authority;
+    this.concurrency = concurrency;
+    this.control = new TestControl(authority.rootsPem);
+  }
+
+  /** Starts program and proxy of a Workload and announces it. */
+  async join(object: WrittenObject, options: Partial<ProxyOptions> = {}): Promise<Member> {
+    const { name, namespace = "default", labels = {} } = object.metadata;
+    const spec = (object.spec ?? {}) as { ports?: WrittenPort[]; serviceAccount?: string };
+    const program = new Program(name);
+    await program.open();
+    const ports = spec.ports ?? [];
+    const isMeshed = ports.every(({ meshed }) => meshed !== false);
+    const proxy = isMeshed ? await openProxy(this.#optionsFor(object, program, options)) : null;
+    if (proxy !== null) {
+      const account = spec.serviceAccount ?? name;
+      const spiffeId = `spiffe://weft.local/ns/${namespace}/sa/${account}`;
+      proxy.setIdentity(await this.authority.issue(spiffeId));
+    }
+    const member = { name, namespace, program, proxy };
+    this.#members.set(name, member);
+    this.control.put({
+      kind: "Workload",
+      metadata: { name, namespace, labels },
+      spec: {
+        serviceAccount: spec.serviceAccount ?? name,
+        address: "127.0.0.1",
+        ...spec,
+        ports: ports.map(({ meshed: _meshed, ...port }) => ({
+          ...port,
+          protocol: port.protocol ?? "HTTP",
+          port: program.port,
+          ...(proxy === null ? {} : { meshPort: proxy.ports.inbound[port.name] }),
+        })),
+      },
+      status: {
+        conditions: [
+          {
+            type: "Ready",
+            status: "True",
+            reason: "Test",
+            message: "",
+            lastTransitionTime: "2026-01-01T00:00:00Z",
+          },
+        ],
+      },
+    });
+    if (proxy !== null) this.control.follow(proxy, namespace, name);
+    return member;
+  }
+
+  /** Writes objects and waits until every proxy runs them. */
+  async apply(yaml: string): Promise<void> {
+    this.control.put(...parse(yaml));
+    await this.settled();
+  }
+
+  async delete(kind: string, name: string, namespace = "default"): Promise<void> {
+    this.control.delete(kind, name, namespace);
+    await this.settled();
+  }
+
+  /** Every worker of every proxy runs its newest configuration. */
+  async settled(): Promise<void> {
+    for (const proxy of this.#proxies()) {
+      const { configVersion } = proxy;
+      await eventually(async () => {
+        const status = (await proxy.ask("status", {})) as { workers: { version: string }[] };
+        return status.workers.every(({ version }) => version === configVersion);
+      });
+    }
+  }
+
+  proxy(name: string): ProxyHandle {
+    const { proxy } = this.#member(name);
+    if (proxy === null) throw new Error(`${name} has no proxy`);
+    return proxy;
+  }
+
+  program(name: string): Program {
+    return this.#member(name).program;
+  }
+
+  /** A request of the named workload's program, through its outbound listener. */
+  send(from: string, url: string, sent: Sent = {}): Promise<Answer> {
+    return send(this.proxy(from).ports.outbound, url, sent);
+  }
+
+  /** A raw connection to the outbound listener, closed at the end of the test. */
+  raw(from: string): RawConnection {
+    return this.rawTo(this.proxy(from).ports.outbound);
+  }
+
+  rawTo(port: number): RawConnection {
+    const connection = new RawConnection(port);
+    this.#raw.push(connection);
+    return connection;
+  }
+
+  /** Port of an inbound listener. */
+  inbound(name: string, portName = "http"): number {
+    return this.proxy(name).ports.inbound[portName] ?? 0;
+  }
+
+  async leave(name: string): Promise<void> {
+    const member = this.#member(name);
+    this.#members.delete(name);
+    this.control.delete("Workload", name, member.namespace);
+    await this.settled();
+    if (member.proxy !== null) {
+      this.control.unfollow(member.proxy);
+      await member.proxy.close();
+    }
+    member.program.close();
+  }
+
+  async close(): Promise<void> {
+    for (const connection of this.#raw) connection.close();
+    await Promise.all(this.#proxies().map((proxy) => proxy.close()));
+    for (const { program } of this.#members.values()) program.close();
+  }
+
+  #member(name: string): Member {
+    const member = this.#members.get(name);
+    if (member === undefined) throw new Error(`no workload ${name} in this mesh`);
+    return member;
+  }
+
+  #proxies(): ProxyHandle[] {
+    return [...this.#members.values()].flatMap(({ proxy }) => (proxy === null ? [] : [proxy]));
+  }
+
+  #optionsFor(
+    object: WrittenObject,
+    program: Program,
+    options: Partial<ProxyOptions>,
+  ): ProxyOptions {
+    const { name, namespace = "default", labels = {} } = object.metadata;
+    const spec = object.spec as { ports?: WrittenPort[]; upstreams?: string[] } | undefined;
+    const free = { address: "127.0.0.1", preferredPort: 0 };
+    return {
+      runtime: systemRuntime(process.env["WEFT_TEST_LOG"] ? {} : { log: silentLogger }),
+      workload: {
+        namespace,
+        workload: name,
+        service: labels["weft.dev/service"] ?? "",
+        version: labels["version"] ?? "",
+      },
+      trustDomain: "weft.local",
+      domain: "cluster.local",
+      concurrency: this.concurrency,
+      drainMs: 2000,
+      explain: true,
+      ...options,
+      addresses: {
+        outbound: free,
+        admin: free,
+        metrics: free,
+        readiness: free,
+        inbound: (spec?.ports ?? []).map((port) => ({
+          ...free,
+          portName: port.name,
+          appAddress: "127.0.0.1",
+          appPort: program.port,
+          protocol: (port.protocol ?? "HTTP").toLowerCase() as PortProtocol,
+        })),
+        upstreams: options.addresses?.upstreams ?? [],
+      },
+    };
+  }
+}
+
+/** Registers a behaviour: `import.meta.url` names the YAML beside the test. */
+export function behaviour(
+  name: string,
+  testUrl: string,
+  run: (mesh: Mesh) => Promise<void>,
+  options: Partial<ProxyOptions> = {},
+): void {
+  const file = fileURLToPath(testUrl).replace(/\.test\.ts$/, ".yaml");
+  const objects = parse(readFileSync(file, "utf8"));
+  for (const concurrency of [1, 4]) {
+    const workers = concurrency === 1 ? "1 worker" : `${concurrency} workers`;
+    test(`${basename(file, ".yaml")}: ${name} (${workers})`, async () => {
+      const mesh = await Mesh.open(structuredClone(objects), concurrency, options);
+      try {
+        await run(mesh);
+      } finally {
+        await mesh.close();
+      }
+    });
+  }
+}
+
+export function parse(yaml: string): WrittenObject[] {
+  return parseAllDocuments(yaml)
+    .map((document) => document.toJS() as WrittenObject | null)
+    .filter((object) => object !== null);
+}
+
+/** Polls until it holds. */
+export async function eventually(
+  holds: () => boolean | Promise<boolean>,
+  withinMs = 5000,
+): Promise<void> {
+  const endMs = performance.now() + withinMs;
+  while (!(await holds())) {
+    if (performance.now() > endMs) throw new Error("it never came to hold");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
