@@ -81,6 +81,8 @@ export const effectPlaces: ReadonlyMap<string, string> = new Map([
   ["packages/xds/src/grpc/", "the gRPC adapter"],
   ["packages/control/src/rest/http.ts", "the HTTP framework's adapter"],
   ["packages/control/src/store/sqlite-worker.ts", "the database's own thread"],
+  ["packages/agent/shim/", "runs inside other people's programs, without ours"],
+  ["packages/cli/src/through-proxy.ts", "the one request that `weft request` sends"],
   [
     "packages/agent/src/health/check.ts",
     "active probes dial the program with the platform's clients",
