@@ -234,7 +234,7 @@ export class DeltaRaw extends Raw<DeltaAsk> {
     const response = DeltaDiscoveryResponse.decode(bytes);
     return {
       type: typeNameOf(response.typeUrl),
-      resources: contents(response.resources.map((r) => r.resource?.value)),
+      resources: contentsOf(response.resources.map((r) => r.resource?.value)),
       removed: response.removedResources,
       nonce: response.nonce,
       version: response.systemVersionInfo,
@@ -273,7 +273,7 @@ export class SotwRaw extends Raw<SotwAsk> {
     const response = DiscoveryResponse.decode(bytes);
     return {
       type: typeNameOf(response.typeUrl),
-      resources: contents(response.resources.map((any) => any.value)),
+      resources: contentsOf(response.resources.map((any) => any.value)),
       removed: [],
       nonce: response.nonce,
       version: response.versionInfo,
@@ -289,7 +289,7 @@ export function typeNameOf(typeUrl: string): TypeName {
 }
 
 /** Names and contents; throws when a name occurs twice (X09). */
-function contents(messages: readonly (Uint8Array | undefined)[]): Record<string, string> {
+export function contentsOf(messages: readonly (Uint8Array | undefined)[]): Record<string, string> {
   const found: Record<string, string> = {};
   for (const bytes of messages) {
     const text = Buffer.from(bytes ?? []).toString("latin1");

@@ -27,6 +27,7 @@ import { tryDecode } from "./try-decode.ts";
 import { subscribeDelta, subscribeSotw } from "./subscription.ts";
 import {
   changeSubscription,
+  coldNames,
   force,
   isApplied,
   isQuiet,
@@ -98,9 +99,8 @@ export class ServerStream {
   readonly #subs = new Map<string, Substream>();
   /** In the order of sending. */
   #ordered: Substream[] = [];
-  /** Endpoints whose cluster was sent and which the client has not acknowledged since. */
-  readonly #warming = new Set<string>();
-  #warmByMs = 0;
+  /** Endpoints that routes wait for, each for a bounded time. */
+  readonly #warming = new Map<string, { byMs: number }>();
   #client: XdsClientInfo | null = null;
   #subscription: SnapshotSubscription | null = null;
   #snapshot: Snapshot | null = null;
@@ -162,9 +162,7 @@ export class ServerStream {
       this.#slow.add(type.typeUrl);
       log.warn("xDS client does not answer", { client: this.#client?.id, type: type.short });
     }
-    if (this.#warming.size > 0 && nowMs >= this.#warmByMs && this.#isAnswered(typeUrls.cluster)) {
-      this.#warming.clear();
-    }
+    for (const [name, { byMs }] of this.#warming) if (nowMs >= byMs) this.#warming.delete(name);
     if (!this.#ordered.every(isQuiet)) this.#flush();
   }
 
@@ -216,6 +214,7 @@ export class ServerStream {
       request.resourceNamesUnsubscribe,
     );
     changeSubscription(sub, change, isResumed);
+    this.#noteCold(sub);
   }
 
   #onSotw(request: DiscoveryRequest): void {
@@ -226,6 +225,7 @@ export class ServerStream {
     const isFirst = !sub.subscription.begun;
     const change = subscribeSotw(sub.subscription, sub.type.hasWildcard, request.resourceNames);
     changeSubscription(sub, change, false);
+    this.#noteCold(sub);
     if (!isFirst) return;
     sub.broughtVersion = request.versionInfo;
     if (this.#snapshot !== null) resumeList(sub);
@@ -284,6 +284,7 @@ export class ServerStream {
     this.#snapshot = snapshot;
     for (const sub of this.#ordered) {
       setTarget(sub, snapshot.resources.get(sub.type.typeUrl) ?? emptyMap);
+      this.#noteCold(sub);
       if (isFirst) resumeList(sub);
     }
     // Snapshots of one turn are taken together; the last one counts.
@@ -318,21 +319,44 @@ export class ServerStream {
     return reply;
   }
 
+  /** The client has the clusters now: it asks for their endpoints next. */
   #noteWarmth(sub: Substream, sent: Sent, reply: Reply): void {
-    if (sub.type.typeUrl === typeUrls.cluster) {
-      const { clock } = this.#context.runtime;
-      this.#warmByMs = clock.monotonicMs() + this.#context.limits.warmTimeoutMs;
-      if (reply !== "nack") return;
-      for (const cluster of sent.updates) this.#warming.delete(edsNameOf(cluster) ?? "");
-    } else if (sub.type.typeUrl === typeUrls.endpoint) {
-      for (const { name } of sent.updates) if (!sub.forced.has(name)) this.#warming.delete(name);
-      for (const name of sent.removed) if (!sub.forced.has(name)) this.#warming.delete(name);
+    if (sub.type.typeUrl !== typeUrls.cluster) return;
+    for (const cluster of sent.updates) {
+      const name = edsNameOf(cluster) ?? "";
+      if (reply === "nack") this.#warming.delete(name);
+      else if (this.#warming.has(name)) this.#await(name);
+    }
+  }
+
+  /** Endpoints that exist now and that the client has never had: their cluster may be in use next. */
+  #noteCold(sub: Substream): void {
+    if (sub.type.typeUrl !== typeUrls.endpoint) return;
+    for (const name of coldNames(sub)) if (!this.#warming.has(name)) this.#await(name);
+  }
+
+  #await(edsName: string): void {
+    const { runtime, limits } = this.#context;
+    this.#warming.set(edsName, { byMs: runtime.clock.monotonicMs() + limits.warmTimeoutMs });
+  }
+
+  /** Endpoints that were asked for, answered and acknowledged are warm. */
+  #pruneWarming(): void {
+    const sub = this.#subs.get(typeUrls.endpoint);
+    if (sub === undefined || this.#warming.size === 0) return;
+    const sent = sub.ledger.outstanding;
+    const unanswered = new Set(sent?.removed);
+    for (const { name } of sent?.updates ?? []) unanswered.add(name);
+    for (const name of this.#warming.keys()) {
+      const isAsked = sub.subscription.names.has(name);
+      if (isAsked && !sub.dirty.has(name) && !unanswered.has(name)) this.#warming.delete(name);
     }
   }
 
   #flush(): void {
     if (this.#isClosed || this.#snapshot === null) return;
     for (const sub of this.#ordered) {
+      if (sub.type.waitsFor.length > 0) this.#pruneWarming();
       if (this.#mayUpdate(sub)) this.#push(sub, sub.type.removedAfter.length === 0);
     }
     for (const sub of this.#ordered) {
@@ -394,7 +418,7 @@ export class ServerStream {
   /** Envoy waits for endpoints after every update of a cluster, so they are sent again (X18). */
   #warm(edsName: string | null): void {
     if (edsName === null) return;
-    this.#warming.add(edsName);
+    this.#await(edsName);
     const endpoints = this.#subs.get(typeUrls.endpoint);
     if (endpoints !== undefined) force(endpoints, edsName);
   }

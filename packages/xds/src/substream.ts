@@ -127,6 +127,16 @@ export function force(sub: Substream, name: string): void {
   sub.forced.add(name);
 }
 
+/** Names about to be sent whose resource the client has never had. */
+export function coldNames(sub: Substream): string[] {
+  const names: string[] = [];
+  for (const name of sub.dirty) {
+    const known = sub.ledger.known.get(name);
+    if (sub.target.has(name) && (known === undefined || known === absent)) names.push(name);
+  }
+  return names;
+}
+
 /** The next response, or null. Without `mayRemove`, what the target lacks is held back. */
 export function planResponse(sub: Substream, mayRemove: boolean): Plan | null {
   if (sub.ledger.outstanding !== null) return null;
