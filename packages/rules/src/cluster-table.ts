@@ -24,6 +24,8 @@ export class ClusterRow {
   readonly outlier: OutlierRow | null;
   /** In order; the first whose `match` an endpoint satisfies. Never empty. */
   readonly transports: readonly TransportRow[];
+  /** Its endpoints speak HTTP/2 (with prior knowledge), else HTTP/1.1. */
+  readonly isHttp2: boolean;
   /** Idle time of a pooled connection; null: no limit. */
   readonly idleTimeoutMs: number | null;
   /** Null: no limit. */
@@ -47,6 +49,7 @@ export class ClusterRow {
     this.retryBudget = fields.retryBudget;
     this.outlier = fields.outlier;
     this.transports = fields.transports;
+    this.isHttp2 = fields.isHttp2;
     this.idleTimeoutMs = fields.idleTimeoutMs;
     this.requestsPerConnectionMax = fields.requestsPerConnectionMax;
     this.service = fields.service;
@@ -92,6 +95,8 @@ export class OutlierRow {
   readonly baseEjectionMs: number;
   readonly ejectionMaxMs: number;
   readonly ejectionPercentMax: number;
+  /** A cluster too small for the percentage may still lose one. */
+  readonly ejectAtLeastOne: boolean;
 
   constructor(fields: Fields<OutlierRow>) {
     this.consecutiveGatewayErrors = fields.consecutiveGatewayErrors;
@@ -100,6 +105,7 @@ export class OutlierRow {
     this.baseEjectionMs = fields.baseEjectionMs;
     this.ejectionMaxMs = fields.ejectionMaxMs;
     this.ejectionPercentMax = fields.ejectionPercentMax;
+    this.ejectAtLeastOne = fields.ejectAtLeastOne;
   }
 }
 

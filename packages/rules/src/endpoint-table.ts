@@ -37,15 +37,17 @@ export class EndpointRow {
   }
 }
 
-/** Where the entries of one locality stand in the bytes. */
+/** Where the entries of one locality stand in the bytes: one after the other, without anything between. */
 export interface LocalityBytes {
-  /** Start of the locality message and its end. */
+  /** Offset of the first entry's tag. */
   readonly from: number;
-  readonly to: number;
-  /** For each endpoint, the offset after its entry, relative to `from`. */
+  /** For each entry, the offset after it, counted from `from`. */
   readonly ends: Uint32Array;
-  /** The bytes of everything in the message that is not an endpoint. */
-  readonly head: string;
+  /** Index of the first of its rows in the table. */
+  readonly firstRow: number;
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
 }
 
 export class EndpointTable {

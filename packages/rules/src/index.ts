@@ -23,11 +23,21 @@ export {
   type Tables,
 } from "./compile.ts";
 export { type EndpointHealth, EndpointRow, EndpointTable } from "./endpoint-table.ts";
-export { chooseCluster, matchRoute, matchVirtualHost, type RequestView } from "./match.ts";
+export {
+  chooseCluster,
+  matchRoute,
+  matchVirtualHost,
+  type RequestView,
+} from "./match.ts";
 export { createPicker, type PickerSettings } from "./pick/index.ts";
 export { type Candidate, type Chance, isUsable, type Picker } from "./pick/picker.ts";
 export { compileRegex, Pattern, type RegexEngine } from "./regex.ts";
-export { AttemptFailure, isRetryableFailure, isRetryableResponse } from "./retryable.ts";
+export {
+  AttemptFailure,
+  isRetryableFailure,
+  isRetryableResponse,
+  retryConditions,
+} from "./retryable.ts";
 export { editHeaders, redirectLocation, rewriteAuthority, rewritePath } from "./rewrite.ts";
 export { RouteTable, VirtualHostRow } from "./route-table.ts";
 export {
@@ -44,6 +54,7 @@ export {
   type MtlsMode,
   PolicyLabel,
   type Protocol,
+  protocols,
   QueryMatchRow,
   RedirectRow,
   RetryRow,

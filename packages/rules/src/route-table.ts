@@ -1,21 +1,33 @@
 // A route configuration in the form it is searched: virtual hosts by the authority's text, routes by path.
+// Indexes and bytes are private, so that printing a table shows its rows alone.
 
 import type { PathIndex } from "./path-index.ts";
-import type { Fields, RouteRow } from "./tables.ts";
+import { sameBytes } from "./proto-scan.ts";
+import type { RouteRow } from "./tables.ts";
+
+export interface VirtualHostFields {
+  readonly name: string;
+  readonly domains: readonly string[];
+  readonly routes: readonly RouteRow[];
+  readonly service: string;
+  readonly namespace: string;
+  readonly port: number;
+  readonly protocol: string;
+}
 
 /** The routes of one set of authorities. */
 export class VirtualHostRow {
   readonly name: string;
   readonly domains: readonly string[];
   readonly routes: readonly RouteRow[];
-  /** What `dev.weft` says: the service-port this is; "" and 0 when it is none. */
+  /** What `dev.weft` says: the service port this is; "" and 0 when it is none. */
   readonly service: string;
   readonly namespace: string;
   readonly port: number;
   readonly protocol: string;
   readonly #paths: PathIndex;
 
-  constructor(fields: Fields<Omit<VirtualHostRow, "paths">>, paths: PathIndex) {
+  constructor(fields: VirtualHostFields, paths: PathIndex) {
     this.name = fields.name;
     this.domains = fields.domains;
     this.routes = fields.routes;
@@ -26,7 +38,7 @@ export class VirtualHostRow {
     this.#paths = paths;
   }
 
-  /** Which routes a path can meet; left out of what is printed. */
+  /** Which routes a path can meet. */
   get paths(): PathIndex {
     return this.#paths;
   }
@@ -48,26 +60,51 @@ export interface DomainIndex {
   readonly any: VirtualHostRow | null;
 }
 
+export interface RouteTableFields {
+  readonly name: string;
+  readonly virtualHosts: readonly VirtualHostRow[];
+  readonly ignorePort: boolean;
+  readonly domains: DomainIndex;
+  readonly rest: Uint8Array;
+  readonly slices: ReadonlyMap<string, Uint8Array>;
+}
+
 export class RouteTable {
   readonly name: string;
   readonly virtualHosts: readonly VirtualHostRow[];
   /** The port of the authority is not looked at. */
   readonly ignorePort: boolean;
   readonly #domains: DomainIndex;
+  readonly #rest: Uint8Array;
+  readonly #slices: ReadonlyMap<string, Uint8Array>;
+  readonly #byName: ReadonlyMap<string, VirtualHostRow>;
 
-  constructor(
-    name: string,
-    virtualHosts: readonly VirtualHostRow[],
-    ignorePort: boolean,
-    domains: DomainIndex,
-  ) {
-    this.name = name;
-    this.virtualHosts = virtualHosts;
-    this.ignorePort = ignorePort;
-    this.#domains = domains;
+  constructor(fields: RouteTableFields) {
+    this.name = fields.name;
+    this.virtualHosts = fields.virtualHosts;
+    this.ignorePort = fields.ignorePort;
+    this.#domains = fields.domains;
+    this.#rest = fields.rest;
+    this.#slices = fields.slices;
+    this.#byName = new Map(fields.virtualHosts.map((row) => [row.name, row]));
   }
 
   get domains(): DomainIndex {
     return this.#domains;
+  }
+
+  /** Everything in the resource's bytes but the virtual hosts. */
+  get rest(): Uint8Array {
+    return this.#rest;
+  }
+
+  virtualHostNamed(name: string): VirtualHostRow | null {
+    return this.#byName.get(name) ?? null;
+  }
+
+  /** The virtual host of that name, if it was compiled from those very bytes. */
+  rowFor(name: string, bytes: Uint8Array): VirtualHostRow | null {
+    const slice = this.#slices.get(name);
+    return slice !== undefined && sameBytes(slice, bytes) ? this.virtualHostNamed(name) : null;
   }
 }

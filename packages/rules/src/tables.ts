@@ -16,6 +16,8 @@ export type Direction = "inbound" | "outbound";
 export type MtlsMode = "Strict" | "Permissive" | "Disable";
 export type Protocol = "http" | "http2" | "grpc" | "tcp";
 
+export const protocols: readonly Protocol[] = ["http", "http2", "grpc", "tcp"];
+
 /** A listener: one bound port and the filter chains behind it. */
 export class ListenerRow {
   readonly name: string;
@@ -29,10 +31,17 @@ export class ListenerRow {
   readonly version: string;
   readonly servicePort: number;
   readonly protocol: Protocol | null;
-  /** For a connection that starts with a TLS record; null: such a connection is closed. */
+  /**
+   * For a connection that starts with a TLS record; null: such a connection is closed. Where the chain has no
+   * TLS of its own, the bytes go on as they are.
+   */
   readonly tlsChain: ChainRow | null;
   /** For any other connection; null: such a connection is closed. */
   readonly plainChain: ChainRow | null;
+  /** How long to wait for a first byte; null: the proxy's default, 0: for ever. */
+  readonly detectionTimeoutMs: number | null;
+  /** After that time a silent connection goes on as plain, else it is closed. */
+  readonly goesOnUndetected: boolean;
 
   constructor(fields: Fields<ListenerRow>) {
     this.name = fields.name;
@@ -47,6 +56,8 @@ export class ListenerRow {
     this.protocol = fields.protocol;
     this.tlsChain = fields.tlsChain;
     this.plainChain = fields.plainChain;
+    this.detectionTimeoutMs = fields.detectionTimeoutMs;
+    this.goesOnUndetected = fields.goesOnUndetected;
   }
 }
 

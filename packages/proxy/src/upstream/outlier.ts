@@ -250,9 +250,10 @@ function mayEject(cluster: WatchedCluster, endpoint: Watched): boolean {
 
 /** A small cluster may still lose one: half of three is one, a tenth of five is one. */
 function ejectedMax(cluster: WatchedCluster): number {
-  const percent = cluster.row?.ejectionPercentMax ?? 0;
-  if (percent === 0) return 0;
-  return Math.max(1, Math.floor((cluster.endpoints.size * percent) / 100));
+  const { row } = cluster;
+  if (row === null || row.ejectionPercentMax === 0) return 0;
+  const share = Math.floor((cluster.endpoints.size * row.ejectionPercentMax) / 100);
+  return row.ejectAtLeastOne ? Math.max(1, share) : share;
 }
 
 /** After endpoints left, those that sit out may be too many: the ones due first come back. */
