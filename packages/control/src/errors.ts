@@ -32,7 +32,9 @@ export type ErrorCode =
   | "workload-not-connected"
   | "question-timeout"
   | "question-failed"
-  | "request-invalid";
+  | "request-invalid"
+  | "not-found"
+  | "method-not-allowed";
 
 export interface ErrorRow {
   /** When this happens, as a sentence for the reference page. */
@@ -250,6 +252,18 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
     "The body or a parameter of the request is wrong.",
     "Correct the field named in the message.",
     400,
+    grpc.invalidArgument,
+  ),
+  "not-found": row(
+    "Nothing has the name or the path that was asked for.",
+    "Look at what there is with `weft get`.",
+    404,
+    grpc.notFound,
+  ),
+  "method-not-allowed": row(
+    "The path exists, but does not take this HTTP method.",
+    "Update the client: client and control plane disagree about the API.",
+    405,
     grpc.invalidArgument,
   ),
 };

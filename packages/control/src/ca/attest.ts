@@ -1,5 +1,6 @@
-// Is this caller who it says? An SVID stands for itself; a join token stands for the identities it is
-// limited to. Whether a caller may create missing objects comes from a token alone (design section 5).
+// Is this caller who it says? An SVID stands for itself; a join token stands for the identities it
+// is limited to. Whether a caller may create missing objects comes from a token alone (design
+// section 5).
 
 import type { XdsPeer } from "@weft/xds";
 import { MeshError } from "../errors.ts";

@@ -75,8 +75,8 @@ export async function chooseWorkloadName(
 }
 
 /**
- * Writes the Workload. One that stands already keeps its status: an agent that returns after the control
- * plane was away is as ready as it was.
+ * Writes the Workload. One that stands already keeps its status: an agent that returns after the
+ * control plane was away is as ready as it was.
  */
 export async function enrolWorkload(
   options: EnrolOptions,

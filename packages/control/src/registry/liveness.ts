@@ -1,5 +1,6 @@
-// Which workloads are alive: those whose agent holds a stream open, and for a while those whose stream
-// ended. All of it is in memory; only a removal or a mark writes (design section 5, "Liveness").
+// Which workloads are alive: those whose agent holds a stream open, and for a while those whose
+// stream ended. All of it is in memory; only a removal or a mark writes (design section 5,
+// "Liveness").
 
 import type { Runtime, Timer } from "@weft/runtime";
 import { RemovalBudget, type ServiceEndpoints } from "./removal-budget.ts";

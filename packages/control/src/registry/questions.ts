@@ -1,4 +1,5 @@
-// Questions to one proxy over its agent's stream: each has an id, and an answer, a refusal or a time limit.
+// Questions to one proxy over its agent's stream: each has an id, and an answer, a refusal or a
+// time limit.
 
 import type { Runtime, Timer } from "@weft/runtime";
 import type { Answer, Question } from "@weft/xds/messages/weft/v1/agent.js";

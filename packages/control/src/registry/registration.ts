@@ -1,5 +1,5 @@
-// What a registration means: its checks, and the objects it asks for (design section 5, "Services and
-// ports", "Life of weft run"). Pure.
+// What a registration means: its checks, and the objects it asks for (design section 5, "Services
+// and ports", "Life of weft run"). Pure.
 
 import {
   dnsLabelError,
@@ -24,7 +24,9 @@ const protocols: ReadonlySet<string> = new Set(["http", "http2", "grpc", "tcp"])
 /** As generated names in Kubernetes: no vowels, so no words. */
 const letters = "bcdfghjklmnpqrstvwxz";
 
-/** The first thing that cannot be right, as a sentence that names the field; null when all is well. */
+/**
+ * The first thing that cannot be right, as a sentence that names the field; null when all is well.
+ */
 export function registrationProblem(register: Register): string | null {
   const quoted = (text: string): string => JSON.stringify(text);
   if (!isNamespaceName(register.namespace)) {

@@ -1,5 +1,5 @@
-// The agents of this control plane: takes their streams, keeps their Workloads as they say, and takes away
-// what is gone (design section 5, "First contact", "Life of weft run", "Liveness").
+// The agents of this control plane: takes their streams, keeps their Workloads as they say, and
+// takes away what is gone (design section 5, "First contact", "Life of weft run", "Liveness").
 
 import { REGISTERED_ANNOTATION, type Service, type Workload } from "@weft/api";
 import { type Runtime, sleep } from "@weft/runtime";

@@ -1,5 +1,5 @@
-// How many endpoints lost streams may take away: of any service at most half within a minute, rounded
-// up, and never the last one (design section 5, "Liveness"). Pure but for the clock.
+// How many endpoints lost streams may take away: of any service at most half within a minute,
+// rounded up, and never the last one (design section 5, "Liveness"). Pure but for the clock.
 
 import type { Clock } from "@weft/runtime";
 

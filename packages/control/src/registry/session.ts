@@ -1,5 +1,5 @@
-// One agent's Attach stream: the registration first, then its reports, answers and farewell, in whatever
-// order they come. What a session may do to the store is its owner's (registry.ts).
+// One agent's Attach stream: the registration first, then its reports, answers and farewell, in
+// whatever order they come. What a session may do to the store is its owner's (registry.ts).
 
 import type { Runtime, Timer } from "@weft/runtime";
 import { type Status, StatusCode, type XdsPeer } from "@weft/xds";

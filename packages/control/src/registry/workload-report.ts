@@ -1,5 +1,5 @@
-// What an agent says of its workload, on its way into the Workload's status. Only the newest word of each
-// kind counts: health is written at once, the proxy's figures at most every second.
+// What an agent says of its workload, on its way into the Workload's status. Only the newest word
+// of each kind counts: health is written at once, the proxy's figures at most every second.
 
 import { type Condition, withCondition, type Workload, type WorkloadStatus } from "@weft/api";
 import type { Runtime, Timer } from "@weft/runtime";
