@@ -21,13 +21,13 @@ const hourMs = 3_600_000;
 export class TestAuthority {
   readonly rootsPem: string;
   readonly #root: X509Certificate;
-  readonly #keys: CryptoKeyPair;
+  readonly #keys: webcrypto.CryptoKeyPair;
 
   static async create(): Promise<TestAuthority> {
     const keys = (await webcrypto.subtle.generateKey(algorithm, true, [
       "sign",
       "verify",
-    ])) as CryptoKeyPair;
+    ])) as webcrypto.CryptoKeyPair;
     const root = await X509CertificateGenerator.createSelfSigned({
       name: "CN=test root",
       keys,
@@ -42,7 +42,7 @@ export class TestAuthority {
     return new TestAuthority(root, keys);
   }
 
-  private constructor(root: X509Certificate, keys: CryptoKeyPair) {
+  private constructor(root: X509Certificate, keys: webcrypto.CryptoKeyPair) {
     this.#root = root;
     this.#keys = keys;
     this.rootsPem = root.toString("pem");
@@ -53,7 +53,7 @@ export class TestAuthority {
     const keys = (await webcrypto.subtle.generateKey(algorithm, true, [
       "sign",
       "verify",
-    ])) as CryptoKeyPair;
+    ])) as webcrypto.CryptoKeyPair;
     const notAfter = new Date(Date.now() + hourMs);
     const leaf = await X509CertificateGenerator.create({
       subject: "",

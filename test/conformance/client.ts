@@ -1,7 +1,7 @@
 // What a test says to a proxy: whole requests by node:http, and raw bytes by a socket where the bytes are the
 // point.
 
-import { Agent, request as httpRequest } from "node:http";
+import { type Agent, request as httpRequest } from "node:http";
 import { connect, type Socket } from "node:net";
 import type { Seen } from "./program.ts";
 
@@ -27,15 +27,15 @@ export interface Answer {
 
 /** One request to a port of a proxy, origin-form, with the authority as Host. */
 export function send(port: number, url: string, sent: Sent = {}): Promise<Answer> {
-  const { host, pathname, search } = new URL(url);
-  const path = url.slice(url.indexOf(host) + host.length) || `${pathname}${search}`;
+  // Taken apart by hand: URL would normalise what a test may want to send as it is.
+  const [, host = "", path = "/"] = /^http:\/\/([^/?#]+)(.*)$/.exec(url) ?? [];
   return new Promise((resolve, reject) => {
     const request = httpRequest(
       {
         host: "127.0.0.1",
         port,
         method: sent.method ?? "GET",
-        path,
+        path: path === "" ? "/" : path,
         headers: { host, ...sent.headers },
         agent: sent.agent ?? false,
         timeout: sent.timeoutMs ?? 10_000,

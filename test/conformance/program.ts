@@ -33,7 +33,9 @@ export class Program {
       socket.write(
         "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",
       );
-      socket.on("data", (bytes: Buffer) => socket.write(`${this.name}:${request.url}:${bytes}`));
+      socket.on("data", (bytes: Buffer) =>
+        socket.write(`${this.name}:${request.url}:${bytes.toString()}`),
+      );
       socket.on("error", () => {});
     });
     // Longer than any test, so that a close is one that the test asked for.

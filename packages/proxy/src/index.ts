@@ -17,3 +17,4 @@ export type {
   ProxyWorkload,
   UpstreamAddress,
 } from "./handle.ts";
+export { openProxy } from "./main.ts";

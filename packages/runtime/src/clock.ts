@@ -1,5 +1,5 @@
-// Time. Everything that needs it takes a Clock or Timers; the real ones are here and in `system.ts`, the
-// simulated ones in `sim/clock.ts`.
+// Time. Everything that needs it takes a Clock or Timers; the real ones are here and in
+// `system.ts`, the simulated ones in `sim/clock.ts`.
 
 export interface Clock {
   /** Wall time in milliseconds since the Unix epoch. */

@@ -1,5 +1,5 @@
-// A port nobody listens on right now. Another process may take it before its user does: fit for demos and
-// tests, where the user then says so.
+// A port nobody listens on right now. Another process may take it before its user does: fit for
+// demos and tests, where the user then says so.
 
 import { createServer } from "node:net";
 

@@ -52,3 +52,17 @@ export {
   type TlsIdentity,
   wrongPeerIdentity,
 } from "./tls.ts";
+export {
+  durationBucket,
+  type LabelList,
+  type MetricKind,
+  MetricsText,
+  requestDurationBounds,
+} from "./metrics.ts";
+export {
+  type HttpAnswer,
+  type HttpQuestion,
+  type HttpServerOptions,
+  openHttpServer,
+  type SmallHttpServer,
+} from "./http-server.ts";

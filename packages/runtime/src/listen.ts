@@ -1,10 +1,10 @@
-// Listening sockets (decision D4): one per port, without SO_REUSEPORT, made on the main thread through FFI;
-// each worker accepts on a duplicate of the descriptor. A worker that dies takes its duplicate with it and
-// nothing else: connections that wait in the socket's queue stay there for the next one. Where FFI is
-// missing the caller runs one worker, which listens by itself.
+// Listening sockets (decision D4): one per port, without SO_REUSEPORT, made on the main thread
+// through FFI; each worker accepts on a duplicate of the descriptor. A worker that dies takes its
+// duplicate with it and nothing else: connections that wait in the socket's queue stay there for
+// the next one. Where FFI is missing the caller runs one worker, which listens by itself.
 
-import { isIPv6 } from "node:net";
-import { createServer, type Server, type Socket } from "node:net";
+import type * as Ffi from "node:ffi";
+import { createServer, isIPv6, type Server, type Socket } from "node:net";
 
 export interface BoundListener {
   readonly address: string;
@@ -228,14 +228,14 @@ function systemCalls(): SystemCalls | null {
 }
 
 /** `node:ffi` without its line on standard error: a user can do nothing about that line. */
-function loadFfi(): typeof import("node:ffi") | null {
-  const emitWarning = process.emitWarning;
+function loadFfi(): typeof Ffi | null {
+  const warnings = Object.getOwnPropertyDescriptor(process, "emitWarning");
   process.emitWarning = () => {};
   try {
     return process.getBuiltinModule("node:ffi") ?? null;
   } catch {
     return null;
   } finally {
-    process.emitWarning = emitWarning;
+    if (warnings !== undefined) Object.defineProperty(process, "emitWarning", warnings);
   }
 }

@@ -1,11 +1,12 @@
-// Byte sockets: TCP or TLS connections as the proxy sees them. Three things make them cheap. Plain sockets
-// read into one buffer per thread (`onread`), so a read allocates nothing. What is written during one
-// event goes out in one system call, gathered in one buffer per thread and flushed when the event's
-// handler returns. Owners are objects with methods: no closure, promise or listener per request.
+// Byte sockets: TCP or TLS connections as the proxy sees them. Three things make them cheap. Plain
+// sockets read into one buffer per thread (`onread`), so a read allocates nothing. What is written
+// during one event goes out in one system call, gathered in one buffer per thread and flushed when
+// the event's handler returns. Owners are objects with methods: no closure, promise or listener per
+// request.
 //
-// Two seams of Node are used here and nowhere else (docs/decisions/0010): an accepted connection's handle
-// is given to a socket with `onread`, and `push` of a TLS socket is replaced, so that bytes do not pass
-// through the stream machinery.
+// Two seams of Node are used here and nowhere else (docs/decisions/0010): an accepted connection's
+// handle is given to a socket with `onread`, and `push` of a TLS socket is replaced, so that bytes
+// do not pass through the stream machinery.
 
 import { connect as connectTcp, isIP, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
@@ -36,13 +37,17 @@ export interface ByteSocket {
   readonly bytesWritten: number;
   /** The TLS side of it, null for plain TCP. */
   readonly tls: TLSSocket | null;
-  /** Gathers; what was gathered goes out when the current event ends. False: stop until `onDrain`. */
+  /**
+   * Gathers; what was gathered goes out when the current event ends. False: stop until `onDrain`.
+   */
   write(bytes: Buffer): boolean;
   /** Stops reading after the current call. */
   pause(): void;
   resume(): void;
   /** Sends what is gathered, then FIN. Reading goes on. */
   end(): void;
+  /** Sends everything written, then closes. */
+  destroySoon(): void;
   /** Closes now; gathered bytes are sent if the system takes them at once. */
   destroy(): void;
   /** Closes with a reset, so that the peer cannot take a cut message for a whole one. */
@@ -54,7 +59,9 @@ const gatherBytes = 64 * 1024;
 /** A chunk from this size on is written by itself rather than copied beside others. */
 const copyBytesMax = 32 * 1024;
 
-/** Every plain socket of this thread reads into it; handlers run to their end before the next read. */
+/**
+ * Every plain socket of this thread reads into it; handlers run to their end before the next read.
+ */
 const readBuffer: Buffer = Buffer.allocUnsafeSlow(readBufferBytes);
 
 let gather: Buffer = Buffer.allocUnsafeSlow(gatherBytes);
@@ -62,7 +69,10 @@ let gatherStart = 0;
 let gatherEnd = 0;
 let gatherOwner: TcpSocket | null = null;
 
-/** Sends what handlers gathered. Every event of a socket ends with it; other entries call it themselves. */
+/**
+ * Sends what handlers gathered. Every event of a socket ends with it; other entries call it
+ * themselves.
+ */
 export function flushWrites(): void {
   if (gatherOwner !== null) flushGather(gatherOwner);
 }
@@ -132,10 +142,7 @@ class TcpSocket implements ByteSocket {
   write(bytes: Buffer): boolean {
     if (this.isClosed || this.#isEnding) return false;
     const length = bytes.length;
-    if (gatherOwner !== this) {
-      if (gatherOwner !== null) flushGather(gatherOwner);
-      gatherOwner = this;
-    }
+    if (gatherOwner !== this) takeGather(this);
     if (gatherEnd + length > gather.length || length > copyBytesMax) {
       return this.#writeLarge(bytes);
     }
@@ -144,7 +151,9 @@ class TcpSocket implements ByteSocket {
     return !this.isBlocked;
   }
 
-  /** What does not fit beside the gathered bytes; copied, because the caller's bytes are only lent. */
+  /**
+   * What does not fit beside the gathered bytes; copied, because the caller's bytes are only lent.
+   */
   #writeLarge(bytes: Buffer): boolean {
     const together = Buffer.allocUnsafeSlow(gatherEnd - gatherStart + bytes.length);
     gather.copy(together, 0, gatherStart, gatherEnd);
@@ -176,6 +185,13 @@ class TcpSocket implements ByteSocket {
     if (gatherOwner === this) flushGather(this);
     this.#isEnding = true;
     this.socket.end();
+  }
+
+  destroySoon(): void {
+    if (this.isClosed) return;
+    if (gatherOwner === this) flushGather(this);
+    this.#isEnding = true;
+    this.socket.destroySoon();
   }
 
   destroy(): void {
@@ -212,6 +228,11 @@ class TcpSocket implements ByteSocket {
     delete (this.socket as Attached).weft;
     Reflect.deleteProperty(this.socket, "push");
   }
+}
+
+function takeGather(socket: TcpSocket): void {
+  if (gatherOwner !== null) flushGather(gatherOwner);
+  gatherOwner = socket;
 }
 
 function flushGather(socket: TcpSocket): void {
@@ -313,7 +334,9 @@ function stopReading(socket: Socket): void {
   handle.readStop();
 }
 
-/** Takes over an accepted, paused connection (`listen.ts`). Reading starts at the first `resume`. */
+/**
+ * Takes over an accepted, paused connection (`listen.ts`). Reading starts at the first `resume`.
+ */
 export function adoptAccepted(accepted: Socket): ByteSocket {
   const from = accepted as unknown as WithHandle;
   const handle = from._handle;
@@ -338,7 +361,10 @@ export function adoptTls(socket: TLSSocket): ByteSocket {
   return new TcpSocket(socket, socket);
 }
 
-/** The Node socket under a plain ByteSocket, with `firstBytes` given back to it, for TLS on top of it. */
+/**
+ * The Node socket under a plain ByteSocket, with `firstBytes` given back to it, for TLS on top of
+ * it.
+ */
 export function releaseForTls(socket: ByteSocket, firstBytes: Buffer): Socket {
   if (!(socket instanceof TcpSocket)) throw new TypeError("not a socket of this process");
   socket.detach();

@@ -1,5 +1,5 @@
-// The bundle of effects that is passed to everything: time, chance and logs. Sockets come from `net.ts`,
-// `tls.ts` and `listen.ts`.
+// The bundle of effects that is passed to everything: time, chance and logs. Sockets come from
+// `net.ts`, `tls.ts` and `listen.ts`.
 
 import type { Clock, Timers } from "./clock.ts";
 import type { Logger } from "./log.ts";

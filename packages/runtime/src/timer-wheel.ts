@@ -1,6 +1,7 @@
-// One timer wheel per worker: thousands of timeouts (connect, request, idle) for one system timer. Setting
-// and cancelling are a few pointer writes; the price is resolution: a timeout fires up to one tick late,
-// one of five seconds or more up to a second late, so that idle connections share few wake-ups.
+// One timer wheel per worker: thousands of timeouts (connect, request, idle) for one system timer.
+// Setting and cancelling are a few pointer writes; the price is resolution: a timeout fires up to
+// one tick late, one of five seconds or more up to a second late, so that idle connections share
+// few wake-ups.
 
 import type { Clock, Timer, Timers } from "./clock.ts";
 

@@ -1,6 +1,7 @@
-// TLS for the proxy: contexts made once per identity, servers that take over connections already accepted,
-// clients that prove whom they reached. Names are SPIFFE IDs in URI SANs; host names are never checked.
-// Resumption skips chain verification, so sessions live only as long as the context they were made with.
+// TLS for the proxy: contexts made once per identity, servers that take over connections already
+// accepted, clients that prove whom they reached. Names are SPIFFE IDs in URI SANs; host names are
+// never checked. Resumption skips chain verification, so sessions live only as long as the context
+// they were made with.
 
 import { createHash, type X509Certificate } from "node:crypto";
 import {
@@ -35,7 +36,10 @@ export interface TlsContext {
   readonly generation: string;
 }
 
-/** `ticketKeys` (48 bytes) shared by the threads of one proxy lets them resume each other's sessions. */
+/**
+ * `ticketKeys` (48 bytes) shared by the threads of one proxy lets them resume each other's
+ * sessions.
+ */
 export function createTlsContext(identity: TlsIdentity, ticketKeys?: Buffer): TlsContext {
   const generation = createHash("sha256")
     .update(identity.chainPem)
@@ -126,7 +130,10 @@ export interface TlsConnectOptions {
   readonly onSession: ((session: Buffer) => void) | null;
 }
 
-/** Opens a mutual TLS connection; `onConnected` comes only when the peer proved an expected identity. */
+/**
+ * Opens a mutual TLS connection; `onConnected` comes only when the peer proved an expected
+ * identity.
+ */
 export function connectTls(options: TlsConnectOptions, owner: SocketOwner): ByteSocket {
   const socket = connect({
     host: options.address,

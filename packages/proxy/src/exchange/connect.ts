@@ -1,0 +1,72 @@
+// CONNECT on the outbound listener (RFC 9110 §9.3.6, design section 5). A tcp service and a host outside the
+// mesh get a tunnel; an HTTP service gets 200, and the bytes inside are served by that service's own routes.
+
+import { matchRoute, matchVirtualHost, type RouteRow, type VirtualHostRow } from "@weft/rules";
+import { forward } from "../tcp/forward.ts";
+import { Flag, flagOfCode, flagRow } from "../telemetry/response-flags.ts";
+import type { Exchange } from "./exchange.ts";
+import { finish } from "./finish.ts";
+import { fixedHostNamed } from "./fixed-host.ts";
+import { reply, replyWith } from "./reply.ts";
+
+const established = Buffer.from("HTTP/1.1 200 Connection Established\r\n\r\n");
+
+export function connect(x: Exchange): void {
+  x.listener = x.tables.listeners.get(x.entry.listenerName) ?? null;
+  const http = x.listener?.plainChain?.http ?? null;
+  const table = http?.routes ?? x.tables.routes.get(http?.routesName ?? "");
+  if (table === undefined) return reply(x, Flag.NoConfiguration);
+  x.requestId = x.thread.nextRequestId();
+  const virtualHost = matchVirtualHost(table, x.request.authority);
+  if (virtualHost === null) return reply(x, Flag.NoRoute);
+  x.virtualHost = virtualHost;
+  const matched = matchRoute(virtualHost, x.request);
+  if (matched === null && virtualHost.port > 0) return serveInside(x, virtualHost);
+  const row = matched ?? virtualHost.routes.at(-1) ?? null;
+  if (row === null) return reply(x, Flag.NoRoute);
+  x.route = row;
+  if (row.direct !== null) {
+    return replyWith(x, flagOfCode(row.flag), row.direct.status, row.direct.body, null);
+  }
+  tunnel(x, row);
+}
+
+/** The client speaks HTTP, or something else, inside: as on an `--upstream` listener of that service. */
+function serveInside(x: Exchange, virtualHost: VirtualHostRow): void {
+  const { socket, early } = x.downstream.detach();
+  socket.write(established);
+  x.status = 200;
+  x.thread.serve(socket, early, { ...x.entry, fixedHost: fixedHostNamed(virtualHost.name) });
+  finish(x);
+}
+
+function tunnel(x: Exchange, row: RouteRow): void {
+  const { socket, early } = x.downstream.detach();
+  socket.pause();
+  forward({
+    thread: x.thread,
+    direction: "outbound",
+    clusters: row.clusters ?? [],
+    weightTotal: row.weightTotal,
+    authority: x.request.authority,
+    socket,
+    early,
+    onConnected() {
+      socket.write(established);
+      x.status = 200;
+      finish(x);
+    },
+    onFailed(flag) {
+      const text = "no connection could be made\n";
+      socket.write(
+        Buffer.from(
+          `HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nx-weft-flag: ${flagRow(flag).code}\r\n` +
+            `content-type: text/plain\r\ncontent-length: ${text.length}\r\n\r\n${text}`,
+        ),
+      );
+      x.status = 503;
+      x.flag = flag;
+      finish(x);
+    },
+  });
+}

@@ -1,0 +1,348 @@
+// The proxy on the main thread: binds its sockets, keeps its workers, its configuration and its numbers, and
+// answers questions about them. It never touches a request (decision D4).
+
+import { randomBytes } from "node:crypto";
+import { bindListener, canShareListeners, formatAddress } from "@weft/runtime";
+import { resourceTypeOf } from "@weft/xds";
+import { openPorts, type ServicePorts } from "./admin.ts";
+import { ClusterShares } from "./cluster-shares.ts";
+import { decodeSnapshot, encodeSnapshot } from "./config/snapshot.ts";
+import { Subscriptions } from "./config/subscribe.ts";
+import type { LoadRow, ProxyHandle, ProxyIdentity, ProxyOptions, ProxyPorts } from "./handle.ts";
+import type { ListenOrder, ToWorker } from "./messages.ts";
+import { answerTopic, type TopicSources } from "./questions.ts";
+import { type SharedListener, Supervisor } from "./supervisor.ts";
+import type { XdsCounts } from "./telemetry/prometheus.ts";
+import { Totals } from "./telemetry/totals.ts";
+import type { ProgramAddress } from "./thread.ts";
+import type { IdentityBytes } from "./tls/identity.ts";
+
+/** After a change the snapshot is written once things have been quiet for so long. */
+const snapshotDelayMs = 200;
+const sweepMs = 1000;
+const ticketKeyBytes = 48;
+
+export async function openProxy(options: ProxyOptions): Promise<ProxyHandle> {
+  const proxy = new Proxy(options);
+  await proxy.open();
+  return proxy;
+}
+
+class Proxy implements ProxyHandle {
+  readonly #options: ProxyOptions;
+  readonly #subscriptions: Subscriptions;
+  readonly #shares: ClusterShares;
+  readonly #totals = new Totals();
+  readonly #xds: XdsCounts = {
+    isConnected: false,
+    accepted: new Map(),
+    refused: new Map(),
+    lastUpdateSeconds: 0,
+  };
+  readonly #lastRefusals: { typeUrl: string; reason: string; atMs: number }[] = [];
+  readonly #log: string[] = [];
+  readonly ready: Promise<void>;
+  #isReady = false;
+  #setReady: () => void = () => {};
+  #supervisor!: Supervisor;
+  #servicePorts!: ServicePorts;
+  #ports!: ProxyPorts;
+  #identity: ProxyIdentity | null = null;
+  #identityBytes: IdentityBytes | null = null;
+  #held: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map();
+  #onSnapshot: ((bytes: Uint8Array) => void) | null = null;
+  #snapshotTimer: { cancel(): void } | null = null;
+  #sweepTimer: { cancel(): void } | null = null;
+  #isDraining = false;
+  /** The version each worker runs. */
+  readonly #configured = new Map<number, string>();
+
+  constructor(options: ProxyOptions) {
+    this.#options = options;
+    this.ready = new Promise((resolve) => {
+      this.#setReady = resolve;
+    });
+    this.#shares = new ClusterShares(
+      options.concurrency,
+      options.runtime.clock,
+      (cluster, ejected) => this.#supervisor.send({ kind: "eject", cluster, keys: [...ejected] }),
+    );
+    this.#subscriptions = new Subscriptions({
+      onChange: (changes, before, after) => {
+        const clusters = this.#shares.changed(changes, before, after);
+        const version = this.#subscriptions.version;
+        this.#supervisor.send({ kind: "configure", version, changes, clusters });
+        for (const { typeUrl } of changes) this.#countUpdate(this.#xds.accepted, typeUrl);
+        this.#xds.lastUpdateSeconds = Math.floor(options.runtime.clock.nowMs() / 1000);
+        this.#refreshRoots();
+        this.#scheduleSnapshot();
+        this.#checkReady();
+      },
+      onRefused: (typeUrl, reason) => {
+        this.#countUpdate(this.#xds.refused, typeUrl);
+        this.#lastRefusals.push({ typeUrl, reason, atMs: options.runtime.clock.nowMs() });
+        if (this.#lastRefusals.length > 20) this.#lastRefusals.shift();
+        options.runtime.log.warn("an update of the configuration was refused", { typeUrl, reason });
+      },
+      onConnection: (isConnected) => {
+        this.#xds.isConnected = isConnected;
+      },
+    });
+  }
+
+  async open(): Promise<void> {
+    const { options } = { options: this.#options };
+    const { runtime } = options;
+    this.#servicePorts = await openPorts(options.addresses, this.#topics(), () => this.isReady);
+    const canShare = canShareListeners();
+    const concurrency = canShare ? Math.max(1, options.concurrency) : 1;
+    const listeners = bindAll(options, canShare);
+    const outbound = listeners.find(({ order }) => order.name === "outbound");
+    this.#supervisor = new Supervisor(
+      runtime,
+      {
+        settings: {
+          namespace: options.workload.namespace,
+          workload: options.workload.workload,
+          service: options.workload.service,
+          version: options.workload.version,
+          domain: options.domain,
+          outboundPort: outbound?.bound?.port ?? options.addresses.outbound.preferredPort,
+          programAddresses: programAddresses(options),
+          explain: options.explain ?? false,
+        },
+        accessLog: options.accessLog ?? false,
+      },
+      listeners,
+      {
+        catchUp: () => this.#catchUp(),
+        onReport: (worker, report) => this.#totals.add(worker, report),
+        onConfigured: (worker, version) => this.#configured.set(worker, version),
+        onLimitReached: (cluster, endpoint) => this.#shares.limitReached(cluster, endpoint),
+        onDied: (worker) => {
+          this.#shares.forgetWorker(worker);
+          this.#totals.forgetWorker(worker);
+          this.#configured.delete(worker);
+        },
+      },
+    );
+    await this.#supervisor.open(concurrency);
+    this.#ports = this.#portsOf(listeners);
+    this.#sweepTimer = runtime.timers.every(sweepMs, () => this.#shares.sweep(), {
+      background: true,
+    });
+  }
+
+  get ports(): ProxyPorts {
+    return this.#ports;
+  }
+
+  get isReady(): boolean {
+    return this.#isReady && !this.#isDraining;
+  }
+
+  get xdsHandler(): ProxyHandle["xdsHandler"] {
+    return this.#subscriptions.handler;
+  }
+
+  get configVersion(): string {
+    return this.#subscriptions.version;
+  }
+
+  attach(client: Parameters<ProxyHandle["attach"]>[0]): void {
+    this.#subscriptions.attach(client);
+  }
+
+  heldVersions(): ReadonlyMap<string, ReadonlyMap<string, string>> {
+    return this.#held;
+  }
+
+  setIdentity(identity: ProxyIdentity): void {
+    this.#identity = identity;
+    this.#sendIdentity();
+    this.#checkReady();
+  }
+
+  loadSnapshot(bytes: Uint8Array): boolean {
+    const changes = decodeSnapshot(bytes);
+    if (changes === null || !this.#subscriptions.load(changes)) return false;
+    this.#held = new Map(
+      changes.map(({ typeUrl, changed }) => [
+        typeUrl,
+        new Map(changed.map(({ name, version }) => [name, version])),
+      ]),
+    );
+    return true;
+  }
+
+  onSnapshot(listener: (bytes: Uint8Array) => void): void {
+    this.#onSnapshot = listener;
+  }
+
+  takeLoad(): LoadRow[] {
+    return this.#totals.takeLoad();
+  }
+
+  ask(topic: string, args: Readonly<Record<string, string>>): Promise<unknown> {
+    return answerTopic(this.#topics(), topic, args);
+  }
+
+  async drain(ms: number): Promise<void> {
+    this.#isDraining = true;
+    await this.#supervisor.drain(ms);
+    await this.#supervisor.report();
+  }
+
+  async close(): Promise<void> {
+    this.#isDraining = true;
+    this.#snapshotTimer?.cancel();
+    this.#sweepTimer?.cancel();
+    this.#servicePorts.close();
+    await this.#supervisor.close();
+  }
+
+  /** What a new worker needs before it accepts anything. */
+  #catchUp(): ToWorker[] {
+    const messages: ToWorker[] = [];
+    if (this.#identityBytes !== null) {
+      messages.push({ kind: "identity", identity: this.#identityBytes });
+    }
+    messages.push({
+      kind: "configure",
+      version: this.#subscriptions.version,
+      changes: this.#subscriptions.allChanges(),
+      clusters: this.#shares.all(this.#subscriptions.tables),
+    });
+    return messages;
+  }
+
+  /** The roots of the `bundle` resource are newer than those that came with the SVID. */
+  #sendIdentity(): void {
+    const identity = this.#identity;
+    if (identity === null) return;
+    const bundle = this.#subscriptions.tables.secrets.get("bundle");
+    this.#identityBytes = {
+      keyPem: identity.keyPem,
+      chainPem: identity.chainPem,
+      rootsPem: bundle?.rootsPem ?? identity.rootsPem,
+      spiffeId: identity.spiffeId,
+      notAfterMs: identity.notAfterMs,
+      // New with every identity and bundle: a session never outlives what it was made under.
+      ticketKeys: new Uint8Array(randomBytes(ticketKeyBytes)),
+    };
+    this.#supervisor.send({ kind: "identity", identity: this.#identityBytes });
+  }
+
+  #refreshRoots(): void {
+    const bundle = this.#subscriptions.tables.secrets.get("bundle");
+    if (bundle !== undefined && bundle.rootsPem !== this.#identityBytes?.rootsPem) {
+      this.#sendIdentity();
+    }
+  }
+
+  /** SVID, listeners, and everything they mention. */
+  #checkReady(): void {
+    if (this.#isReady || this.#identity === null) return;
+    const { tables } = this.#subscriptions;
+    if (!tables.listeners.has("outbound")) return;
+    for (const { portName } of this.#options.addresses.inbound) {
+      if (!tables.listeners.has(`inbound/${portName}`)) return;
+    }
+    for (const { tlsChain, plainChain } of tables.listeners.values()) {
+      for (const chain of [tlsChain, plainChain]) {
+        const routes = chain?.http?.routesName ?? null;
+        if (routes !== null && !tables.routes.has(routes)) return;
+      }
+    }
+    for (const { endpointsName } of tables.clusters.values()) {
+      if (endpointsName !== null && !tables.endpoints.has(endpointsName)) return;
+    }
+    this.#isReady = true;
+    this.#setReady();
+  }
+
+  #countUpdate(counts: Map<string, number>, typeUrl: string): void {
+    const { short } = resourceTypeOf(typeUrl);
+    counts.set(short, (counts.get(short) ?? 0) + 1);
+  }
+
+  #scheduleSnapshot(): void {
+    this.#snapshotTimer?.cancel();
+    this.#snapshotTimer = this.#options.runtime.timers.after(
+      snapshotDelayMs,
+      () => this.#onSnapshot?.(encodeSnapshot(this.#subscriptions.held)),
+      { background: true },
+    );
+  }
+
+  #portsOf(listeners: readonly SharedListener[]): ProxyPorts {
+    const inbound: Record<string, number> = {};
+    const upstreams: Record<string, string> = {};
+    let outbound = 0;
+    for (const { order, bound } of listeners) {
+      const port = bound?.port ?? this.#supervisor.portOf(order.name);
+      if (order.name === "outbound") outbound = port;
+      else if (order.binding === null) inbound[order.name.slice("inbound/".length)] = port;
+      else upstreams[order.name.slice("upstream/".length)] = formatAddress(order.address, port);
+    }
+    const { admin, metrics, readiness } = this.#servicePorts;
+    return { outbound, admin, metrics, readiness, inbound, upstreams };
+  }
+
+  #topics(): TopicSources {
+    return {
+      options: this.#options,
+      totals: this.#totals,
+      xds: this.#xds,
+      refusals: this.#lastRefusals,
+      log: this.#log,
+      shares: () => this.#shares,
+      supervisor: () => this.#supervisor,
+      subscriptions: this.#subscriptions,
+      identity: () => this.#identity,
+      workerVersions: this.#configured,
+      isReady: () => this.isReady,
+      ports: () => this.#ports,
+    };
+  }
+}
+
+function bindAll(options: ProxyOptions, canShare: boolean): SharedListener[] {
+  const { outbound, inbound, upstreams } = options.addresses;
+  const orders: Omit<ListenOrder, "fd">[] = [
+    {
+      name: "outbound",
+      resourceName: "outbound",
+      binding: null,
+      address: outbound.address,
+      port: outbound.preferredPort,
+    },
+    ...inbound.map(({ portName, address, preferredPort }) => ({
+      name: `inbound/${portName}`,
+      resourceName: `inbound/${portName}`,
+      binding: null,
+      address,
+      port: preferredPort,
+    })),
+    ...upstreams.map(({ name, service, namespace, port }) => ({
+      name: `upstream/${name}`,
+      resourceName: "outbound",
+      binding: { service, namespace, port },
+      address: outbound.address,
+      port: 0,
+    })),
+  ];
+  return orders.map((order) => ({
+    order,
+    bound: canShare ? bindListener(order.address, order.port) : null,
+  }));
+}
+
+function programAddresses(options: ProxyOptions): ReadonlyMap<string, ProgramAddress> {
+  return new Map(
+    options.addresses.inbound.map(({ portName, appAddress, appPort }) => [
+      `inbound/${portName}`,
+      { address: appAddress, port: appPort },
+    ]),
+  );
+}

@@ -1,0 +1,82 @@
+// What the main thread and a worker say to each other. Everything is plain data that can be cloned; counters
+// travel as shared memory.
+
+import type { LogFields, LogLevel } from "@weft/runtime";
+import type { ResourceChange } from "@weft/rules";
+import type { ThreadSettings } from "./thread.ts";
+import type { ClusterDelta, ConnectionCounts, StatsDelta } from "./telemetry/stats.ts";
+import type { IdentityBytes } from "./tls/identity.ts";
+import type { SharedCounters } from "./upstream/cluster.ts";
+
+/** `workerData` of a new thread. */
+export interface WorkerStart {
+  readonly number: number;
+  readonly settings: ThreadSettings;
+  readonly accessLog: boolean;
+}
+
+export interface ClusterShare extends SharedCounters {
+  readonly name: string;
+  /** Endpoints that sit out now. */
+  readonly ejected: readonly string[];
+}
+
+/** Where a listener's connections belong when they are not the outbound listener's own. */
+export interface UpstreamBinding {
+  readonly service: string;
+  readonly namespace: string;
+  readonly port: number | null;
+}
+
+export interface ListenOrder {
+  /** Unique: `outbound`, `inbound/<port>`, `upstream/<name>`. */
+  readonly name: string;
+  readonly resourceName: string;
+  readonly binding: UpstreamBinding | null;
+  /** Null: listen on address and port in the worker. */
+  readonly fd: number | null;
+  readonly address: string;
+  readonly port: number;
+}
+
+export type ToWorker =
+  | {
+      readonly kind: "configure";
+      readonly version: string;
+      readonly changes: readonly ResourceChange[];
+      readonly clusters: readonly ClusterShare[];
+    }
+  | { readonly kind: "identity"; readonly identity: IdentityBytes }
+  | { readonly kind: "listen"; readonly orders: readonly ListenOrder[] }
+  | { readonly kind: "eject"; readonly cluster: string; readonly keys: readonly string[] }
+  | { readonly kind: "report"; readonly id: number }
+  | {
+      readonly kind: "ask";
+      readonly id: number;
+      readonly topic: string;
+      readonly args: Readonly<Record<string, string>>;
+    }
+  | { readonly kind: "drain" }
+  | { readonly kind: "close" };
+
+export interface WorkerReport {
+  readonly requests: readonly StatsDelta[];
+  readonly clusters: readonly ClusterDelta[];
+  readonly connections: Readonly<ConnectionCounts>;
+  readonly activeCount: number;
+}
+
+export type FromWorker =
+  | { readonly kind: "started" }
+  | { readonly kind: "listening"; readonly name: string; readonly port: number }
+  | { readonly kind: "configured"; readonly version: string }
+  | { readonly kind: "report"; readonly id: number; readonly report: WorkerReport }
+  | { readonly kind: "limit"; readonly cluster: string; readonly endpoint: string }
+  | { readonly kind: "answer"; readonly id: number; readonly body: unknown }
+  | {
+      readonly kind: "log";
+      readonly level: LogLevel;
+      readonly message: string;
+      readonly fields: LogFields;
+    }
+  | { readonly kind: "drained" };

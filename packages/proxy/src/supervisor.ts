@@ -1,0 +1,213 @@
+// The workers of one proxy, seen from the main thread: started with everything the others have, replaced when
+// they die, on the same sockets. A request in flight inside a dead worker is lost; a connection that waits to
+// be accepted is not.
+
+import { Worker } from "node:worker_threads";
+import type { BoundListener, Runtime } from "@weft/runtime";
+import type { FromWorker, ListenOrder, ToWorker, WorkerReport, WorkerStart } from "./messages.ts";
+
+export interface SupervisorEvents {
+  /** The messages that bring a new worker to where the others are. */
+  catchUp(): ToWorker[];
+  onReport(number: number, report: WorkerReport): void;
+  onConfigured(number: number, version: string): void;
+  onLimitReached(cluster: string, endpoint: string): void;
+  /** Its counters' shares must be taken back before the next one starts. */
+  onDied(number: number): void;
+}
+
+/** A socket every worker accepts on; `bound` null where the worker listens by itself. */
+export interface SharedListener {
+  readonly order: Omit<ListenOrder, "fd">;
+  readonly bound: BoundListener | null;
+}
+
+/** Workers that die at once are started again after this long, not in a tight loop. */
+const crashPauseMs = 100;
+const answerMs = 5000;
+/** Room for short-lived objects: with less, collections are many and longer ones few (runtime facts, 6). */
+const youngGenerationMb = 48;
+
+interface Running {
+  readonly number: number;
+  readonly worker: Worker;
+  startedAtMs: number;
+  isDrained: boolean;
+}
+
+export class Supervisor {
+  readonly #runtime: Runtime;
+  readonly #start: Omit<WorkerStart, "number">;
+  readonly #listeners: readonly SharedListener[];
+  readonly #events: SupervisorEvents;
+  readonly #running = new Map<number, Running>();
+  readonly #answers = new Map<number, { count: number; bodies: unknown[]; done: () => void }>();
+  readonly #ports = new Map<string, number>();
+  #onPorts: (() => void) | null = null;
+  #onDrained: (() => void) | null = null;
+  #nextId = 1;
+  #isClosing = false;
+  replacedCount = 0;
+
+  constructor(
+    runtime: Runtime,
+    start: Omit<WorkerStart, "number">,
+    listeners: readonly SharedListener[],
+    events: SupervisorEvents,
+  ) {
+    this.#runtime = runtime;
+    this.#start = start;
+    this.#listeners = listeners;
+    this.#events = events;
+  }
+
+  /** Starts the workers; resolves when each accepts on every socket. */
+  async open(concurrency: number): Promise<void> {
+    const waiting = new Promise<void>((resolve) => {
+      this.#onPorts = resolve;
+    });
+    for (let number = 0; number < concurrency; number++) this.#spawn(number);
+    await waiting;
+  }
+
+  /** The port of a listener that the worker bound by itself. */
+  portOf(name: string): number {
+    return this.#ports.get(name) ?? 0;
+  }
+
+  get count(): number {
+    return this.#running.size;
+  }
+
+  send(message: ToWorker): void {
+    for (const { worker } of this.#running.values()) worker.postMessage(message);
+  }
+
+  /** Every worker's answer; without those that died or took too long. */
+  ask(topic: string, args: Readonly<Record<string, string>>): Promise<unknown[]> {
+    return this.#collect((id) => ({ kind: "ask", id, topic, args }));
+  }
+
+  /** Resolves when every worker's latest numbers have gone through `onReport`. */
+  async report(): Promise<void> {
+    await this.#collect((id) => ({ kind: "report", id }));
+  }
+
+  /** Workers finish what is in flight, at most for so long. */
+  drain(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#runtime.timers.after(ms, resolve);
+      this.#onDrained = () => {
+        timer.cancel();
+        resolve();
+      };
+      this.send({ kind: "drain" });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.send({ kind: "close" });
+    await Promise.all(Array.from(this.#running.values(), ({ worker }) => worker.terminate()));
+    for (const { bound } of this.#listeners) bound?.close();
+  }
+
+  /** One worker goes as if it had crashed. */
+  terminate(number: number): boolean {
+    const running = this.#running.get(number);
+    if (running === undefined) return false;
+    void running.worker.terminate();
+    return true;
+  }
+
+  #spawn(number: number): void {
+    const isSource = import.meta.url.endsWith(".ts");
+    const start: WorkerStart = { ...this.#start, number };
+    const worker = new Worker(new URL(isSource ? "./worker.ts" : "./worker.js", import.meta.url), {
+      workerData: start,
+      resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
+      name: `weft-worker-${number}`,
+    });
+    const startedAtMs = this.#runtime.clock.monotonicMs();
+    const running: Running = { number, worker, startedAtMs, isDrained: false };
+    this.#running.set(number, running);
+    worker.on("message", (message: FromWorker) => this.#onMessage(running, message));
+    worker.on("error", (error: Error) => {
+      this.#runtime.log.error("a worker failed", { worker: number, reason: error.message });
+    });
+    worker.on("exit", () => this.#exited(running));
+    // The tables first: nothing is accepted before they are in force.
+    for (const message of this.#events.catchUp()) worker.postMessage(message);
+    const orders = this.#listeners.map(({ order, bound }) => ({
+      ...order,
+      fd: bound?.duplicate() ?? null,
+    }));
+    worker.postMessage({ kind: "listen", orders } satisfies ToWorker);
+  }
+
+  #exited(running: Running): void {
+    if (this.#running.get(running.number) !== running) return;
+    this.#running.delete(running.number);
+    this.#events.onDied(running.number);
+    if (this.#isClosing) return;
+    this.replacedCount++;
+    const livedMs = this.#runtime.clock.monotonicMs() - running.startedAtMs;
+    this.#runtime.log.warn("a worker died and is replaced", { worker: running.number });
+    if (livedMs > crashPauseMs) return this.#spawn(running.number);
+    this.#runtime.timers.after(crashPauseMs, () => this.#spawn(running.number));
+  }
+
+  #onMessage(running: Running, message: FromWorker): void {
+    switch (message.kind) {
+      case "started":
+        break;
+      case "listening":
+        this.#ports.set(message.name, message.port);
+        if (this.#ports.size === this.#listeners.length) this.#onPorts?.();
+        break;
+      case "configured":
+        this.#events.onConfigured(running.number, message.version);
+        break;
+      case "report":
+        this.#events.onReport(running.number, message.report);
+        this.#answered(message.id, null);
+        break;
+      case "limit":
+        this.#events.onLimitReached(message.cluster, message.endpoint);
+        break;
+      case "answer":
+        this.#answered(message.id, message.body);
+        break;
+      case "log":
+        this.#runtime.log[message.level](message.message, message.fields);
+        break;
+      case "drained":
+        running.isDrained = true;
+        if ([...this.#running.values()].every((one) => one.isDrained)) this.#onDrained?.();
+        break;
+    }
+  }
+
+  #collect(message: (id: number) => ToWorker): Promise<unknown[]> {
+    const id = this.#nextId++;
+    const bodies: unknown[] = [];
+    if (this.#running.size === 0) return Promise.resolve(bodies);
+    return new Promise((resolve) => {
+      const done = (): void => {
+        timer.cancel();
+        this.#answers.delete(id);
+        resolve(bodies);
+      };
+      const timer = this.#runtime.timers.after(answerMs, done, { background: true });
+      this.#answers.set(id, { count: this.#running.size, bodies, done });
+      this.send(message(id));
+    });
+  }
+
+  #answered(id: number, body: unknown): void {
+    const waiting = this.#answers.get(id);
+    if (waiting === undefined) return;
+    waiting.bodies.push(body);
+    if (waiting.bodies.length >= waiting.count) waiting.done();
+  }
+}

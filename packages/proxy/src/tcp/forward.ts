@@ -1,0 +1,152 @@
+// A connection forwarded without looking into it: to an endpoint of a cluster, over mutual TLS where the
+// endpoint is meshed. Until the connection stands, other endpoints are tried; nothing of the downstream is
+// lost meanwhile, because it is not read.
+
+import { type ByteSocket, type SocketOwner, WheelTimer } from "@weft/runtime";
+import { chooseCluster, type Direction, type WeightedClusterRow } from "@weft/rules";
+import { Flag } from "../telemetry/response-flags.ts";
+import type { Thread } from "../thread.ts";
+import type { Cluster } from "../upstream/cluster.ts";
+import { connectFlag } from "../upstream/connect-flag.ts";
+import type { Endpoint } from "../upstream/endpoint.ts";
+import { Outcome } from "../upstream/outlier-counters.ts";
+import { joinSockets } from "./relay.ts";
+
+const triesMax = 3;
+
+export interface ForwardOptions {
+  readonly thread: Thread;
+  readonly direction: Direction;
+  readonly clusters: readonly WeightedClusterRow[];
+  readonly weightTotal: number;
+  /** What a cluster that dials the original destination dials. */
+  readonly authority: string;
+  readonly socket: ByteSocket;
+  /** Already read from the socket; may be lent. */
+  readonly early: Buffer;
+  /** Before the first byte of the upstream. */
+  readonly onConnected: (() => void) | null;
+  /** Before the socket is closed; it can still be written. */
+  readonly onFailed: ((flag: Flag) => void) | null;
+}
+
+export function forward(options: ForwardOptions): void {
+  new Forward(options).begin();
+}
+
+class Forward implements SocketOwner {
+  readonly #options: ForwardOptions;
+  readonly #early: Buffer;
+  readonly #timer: WheelTimer = new WheelTimer(this, 0);
+  readonly #tried: Endpoint[] = [];
+  #cluster: Cluster | null = null;
+  #endpoint: Endpoint | null = null;
+  #upstream: ByteSocket | null = null;
+  #isConnected = false;
+  #isCounted = false;
+  #isOver = false;
+
+  constructor(options: ForwardOptions) {
+    this.#options = options;
+    this.#early = options.early.length > 0 ? Buffer.from(options.early) : options.early;
+  }
+
+  begin(): void {
+    const { thread, clusters, weightTotal, socket, direction } = this.#options;
+    thread.stats.connections[direction]++;
+    socket.pause();
+    socket.owner = new Waiting(this);
+    const weighted = chooseCluster(clusters, weightTotal, thread.random.next());
+    this.#cluster = thread.current.clusters.get(weighted?.cluster ?? "") ?? null;
+    if (this.#cluster === null) return this.#fail(Flag.NoCluster);
+    if (!this.#cluster.breaker.admitConnection()) return this.#fail(Flag.Overflow);
+    this.#isCounted = true;
+    this.#try(Flag.NoHealthyUpstream);
+  }
+
+  /** The downstream went away before the upstream stood. */
+  abandon(): void {
+    this.#isOver = true;
+    this.#upstream?.destroy();
+    this.#done();
+  }
+
+  onConnected(): void {
+    const { thread, socket, onConnected } = this.#options;
+    const upstream = this.#upstream as ByteSocket;
+    thread.wheel.cancel(this.#timer);
+    this.#isConnected = true;
+    this.#endpoint?.record(Outcome.Success);
+    onConnected?.();
+    joinSockets(thread, socket, this.#early, upstream, Buffer.alloc(0), () => this.#done());
+  }
+
+  onBytes(): void {}
+  onEnd(): void {}
+  onDrain(): void {}
+
+  onClosed(errorCode: string): void {
+    if (this.#isConnected || this.#isOver) return;
+    const { thread } = this.#options;
+    thread.wheel.cancel(this.#timer);
+    this.#cluster?.countConnectFailure();
+    this.#endpoint?.record(Outcome.GatewayError);
+    if (this.#endpoint !== null) this.#endpoint.activeCount--;
+    this.#endpoint = null;
+    this.#try(connectFlag(errorCode));
+  }
+
+  onTimeout(): void {
+    this.#upstream?.destroy();
+  }
+
+  /** `flag` is what went wrong before. */
+  #try(flag: Flag): void {
+    const { thread, authority } = this.#options;
+    const cluster = this.#cluster as Cluster;
+    const tried = this.#tried.length > 0 ? this.#tried : null;
+    const endpoint = this.#tried.length < triesMax ? cluster.pick(authority, tried) : null;
+    if (endpoint === null || this.#tried.includes(endpoint)) return this.#fail(flag);
+    this.#tried.push(endpoint);
+    const dialled = endpoint.dial(this);
+    if (typeof dialled === "number") return this.#try(dialled);
+    this.#endpoint = endpoint;
+    endpoint.activeCount++;
+    this.#upstream = dialled;
+    thread.wheel.set(this.#timer, cluster.row.connectTimeoutMs);
+  }
+
+  #fail(flag: Flag): void {
+    this.#options.onFailed?.(flag);
+    this.#options.socket.destroySoon();
+    this.#isOver = true;
+    this.#done();
+  }
+
+  #done(): void {
+    const { thread, direction } = this.#options;
+    thread.stats.connections[direction]--;
+    thread.wheel.cancel(this.#timer);
+    if (this.#isCounted) this.#cluster?.breaker.releaseConnection();
+    if (this.#endpoint !== null) this.#endpoint.activeCount--;
+    this.#endpoint = null;
+  }
+}
+
+/** Owns the downstream while the upstream is being dialled: it is not read, but it may go away. */
+class Waiting implements SocketOwner {
+  readonly #forward: Forward;
+
+  constructor(forward: Forward) {
+    this.#forward = forward;
+  }
+
+  onConnected(): void {}
+  onBytes(): void {}
+  onEnd(): void {}
+  onDrain(): void {}
+
+  onClosed(): void {
+    this.#forward.abandon();
+  }
+}

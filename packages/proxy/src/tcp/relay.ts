@@ -1,0 +1,151 @@
+// Two sockets joined: bytes, backpressure and both half-closes pass from each to the other. Used for TCP
+// services, CONNECT tunnels and switched protocols; it looks at nothing.
+
+import { type ByteSocket, type SocketOwner, WheelTimer } from "@weft/runtime";
+import type { Thread } from "../thread.ts";
+
+/** Nothing moved for so long: the tunnel is given up. */
+const idleMs = 3_600_000;
+/** The same after one side has ended (http-cases H31). */
+const halfClosedIdleMs = 300_000;
+
+export interface RelayCounts {
+  /** Bytes from and to the downstream. */
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}
+
+/** `…Early` are bytes already read from a socket; they may be lent. */
+export function joinSockets(
+  thread: Thread,
+  down: ByteSocket,
+  downEarly: Buffer,
+  up: ByteSocket,
+  upEarly: Buffer,
+  onClosed: ((counts: RelayCounts) => void) | null = null,
+): void {
+  new Relay(thread, down, up, onClosed).begin(downEarly, upEarly);
+}
+
+class Relay {
+  readonly #thread: Thread;
+  readonly #down: RelayEnd;
+  readonly #up: RelayEnd;
+  readonly #onClosed: ((counts: RelayCounts) => void) | null;
+  readonly #timer: WheelTimer = new WheelTimer(this, 0);
+  /** Bytes seen when the timer was last set: no more means idle. */
+  #seenBytes = 0;
+  #openCount = 2;
+
+  constructor(
+    thread: Thread,
+    down: ByteSocket,
+    up: ByteSocket,
+    onClosed: ((counts: RelayCounts) => void) | null,
+  ) {
+    this.#thread = thread;
+    this.#onClosed = onClosed;
+    this.#down = new RelayEnd(this, down);
+    this.#up = new RelayEnd(this, up);
+    this.#down.other = this.#up;
+    this.#up.other = this.#down;
+  }
+
+  begin(downEarly: Buffer, upEarly: Buffer): void {
+    this.#down.socket.owner = this.#down;
+    this.#up.socket.owner = this.#up;
+    thisTurn(this.#up, downEarly);
+    thisTurn(this.#down, upEarly);
+    if (this.#down.socket.isClosed) this.#down.onClosed("");
+    if (this.#up.socket.isClosed) this.#up.onClosed("");
+    this.#down.socket.resume();
+    this.#up.socket.resume();
+    this.#thread.wheel.set(this.#timer, idleMs);
+  }
+
+  onTimeout(): void {
+    const bytes = this.#down.bytes + this.#up.bytes;
+    if (bytes === this.#seenBytes) {
+      this.#down.socket.destroy();
+      this.#up.socket.destroy();
+      return;
+    }
+    this.arm();
+  }
+
+  arm(): void {
+    this.#seenBytes = this.#down.bytes + this.#up.bytes;
+    const isHalf = this.#down.hasEnded || this.#up.hasEnded;
+    this.#thread.wheel.set(this.#timer, isHalf ? halfClosedIdleMs : idleMs);
+  }
+
+  ended(): void {
+    if (this.#down.hasEnded && this.#up.hasEnded) {
+      this.#thread.wheel.cancel(this.#timer);
+    } else {
+      this.arm();
+    }
+  }
+
+  closed(): void {
+    this.#openCount--;
+    if (this.#openCount > 0) return;
+    this.#thread.wheel.cancel(this.#timer);
+    this.#onClosed?.({ receivedBytes: this.#down.bytes, sentBytes: this.#up.bytes });
+  }
+}
+
+class RelayEnd implements SocketOwner {
+  readonly socket: ByteSocket;
+  other: RelayEnd;
+  bytes = 0;
+  hasEnded = false;
+  #isClosed = false;
+  readonly #relay: Relay;
+
+  constructor(relay: Relay, socket: ByteSocket) {
+    this.#relay = relay;
+    this.socket = socket;
+    this.other = this;
+  }
+
+  onConnected(): void {}
+
+  onBytes(bytes: Buffer): void {
+    this.bytes += bytes.length;
+    if (!this.other.socket.write(bytes)) this.socket.pause();
+  }
+
+  onEnd(): void {
+    this.hasEnded = true;
+    this.other.socket.end();
+    this.#relay.ended();
+    if (this.other.hasEnded) this.#closeBoth();
+  }
+
+  onDrain(): void {
+    this.other.socket.resume();
+  }
+
+  onClosed(errorCode: string): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (!this.other.socket.isClosed) {
+      if (errorCode !== "") this.other.socket.reset();
+      else if (this.hasEnded) this.other.socket.end();
+      else this.other.socket.destroy();
+    }
+    this.#relay.closed();
+  }
+
+  #closeBoth(): void {
+    this.socket.destroySoon();
+    this.other.socket.destroySoon();
+  }
+}
+
+function thisTurn(to: RelayEnd, early: Buffer): void {
+  if (early.length === 0) return;
+  to.other.bytes += early.length;
+  if (!to.socket.write(early)) to.other.socket.pause();
+}

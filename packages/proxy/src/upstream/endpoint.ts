@@ -1,0 +1,120 @@
+// One endpoint of a cluster as a worker uses it: how it is dialled, its pool, what was learned about it. It
+// lives as long as its row's address, identity and transport stay the same, so pools survive updates.
+
+import {
+  type ByteSocket,
+  connectPlain,
+  connectTls,
+  type SocketOwner,
+  type TlsContext,
+} from "@weft/runtime";
+import type { Candidate, ClusterRow, EndpointRow, TransportRow } from "@weft/rules";
+import type { StatsCell } from "../telemetry/stats.ts";
+import { Flag } from "../telemetry/response-flags.ts";
+import type { Thread } from "../thread.ts";
+import type { Cluster } from "./cluster.ts";
+import { IdleClose } from "./idle-close.ts";
+import type { Outcome, SlotCounters } from "./outlier-counters.ts";
+import { Pool } from "./pool.ts";
+
+export class Endpoint implements Candidate {
+  readonly cluster: Cluster;
+  readonly thread: Thread;
+  /** The newest row: weight and health may change while the endpoint stays. */
+  row: EndpointRow;
+  readonly transport: TransportRow;
+  readonly address: string;
+  readonly port: number;
+  readonly idleClose: IdleClose = new IdleClose();
+  readonly pool: Pool;
+  /** Attempts under way on this worker. */
+  activeCount = 0;
+  slot: SlotCounters | null = null;
+  isRemoved = false;
+  /** The last label set counted here, most often the next one too. */
+  lastCell: StatsCell | null = null;
+  #session: Buffer | null = null;
+  #sessionContext: TlsContext | null = null;
+  readonly #keepSession: (session: Buffer) => void;
+
+  constructor(cluster: Cluster, row: EndpointRow, transport: TransportRow) {
+    this.cluster = cluster;
+    this.thread = cluster.thread;
+    this.row = row;
+    this.transport = transport;
+    const program = cluster.thread.settings.programAddresses.get(cluster.name);
+    this.address = program?.address ?? row.address;
+    this.port = program?.port ?? row.port;
+    this.pool = new Pool(this);
+    this.#keepSession = (session) => {
+      this.#session = session;
+      this.#sessionContext = this.thread.identity.context;
+    };
+  }
+
+  get isMtls(): boolean {
+    return this.transport.tls !== null;
+  }
+
+  /** Opens a connection; or the flag that says why that must not or cannot be. */
+  dial(owner: SocketOwner): ByteSocket | Flag {
+    const { tls } = this.transport;
+    if (tls === null) {
+      if (this.cluster.row.requireMtls) return Flag.PlaintextForbidden;
+      return connectPlain({ address: this.address, port: this.port }, owner);
+    }
+    const { context } = this.thread.identity;
+    if (context === null) return Flag.NoConfiguration;
+    return connectTls(
+      {
+        address: this.address,
+        port: this.port,
+        context,
+        serverName: tls.sni,
+        alpnProtocols: tls.alpn,
+        peerIdentities: this.#peerIdentities(tls.identities),
+        session: this.#sessionContext === context ? this.#session : null,
+        onSession: this.#keepSession,
+      },
+      owner,
+    );
+  }
+
+  /** The endpoint's own identity where it is known and the cluster allows it. */
+  #peerIdentities(allowed: readonly string[]): readonly string[] {
+    const { identity } = this.row;
+    return identity !== "" && allowed.includes(identity) ? [identity] : allowed;
+  }
+
+  /** Tells outlier detection how an attempt went. */
+  record(outcome: Outcome): void {
+    const { outlier } = this.cluster.row;
+    if (outlier === null || this.slot === null) return;
+    if (this.slot.record(outlier, outcome)) this.cluster.limitReached(this.row.key);
+  }
+
+  /** No new attempts: idle connections close, the others when their response ends. */
+  remove(): void {
+    this.isRemoved = true;
+    this.pool.close();
+  }
+}
+
+/** The first transport whose match the endpoint satisfies. */
+export function chooseTransport(cluster: ClusterRow, row: EndpointRow): TransportRow {
+  for (const transport of cluster.transports) {
+    if (satisfies(row.transportMatch, transport.match)) return transport;
+  }
+  return cluster.transports.at(-1) as TransportRow;
+}
+
+function satisfies(has: readonly string[], wanted: readonly string[]): boolean {
+  for (let i = 0; i < wanted.length; i += 2) {
+    let found = false;
+    for (let j = 0; j < has.length; j += 2) {
+      if (has[j] === wanted[i] && has[j + 1] === wanted[i + 1]) found = true;
+    }
+    if (!found) return false;
+  }
+  return true;
+}

@@ -1,0 +1,192 @@
+// Entry of a worker thread: makes its `Thread`, listens where it is told to and does what the main thread
+// says. Requests run here and nowhere else (decision D4).
+
+import { parentPort, workerData } from "node:worker_threads";
+import {
+  type ByteSocket,
+  flushWrites,
+  type LogFields,
+  type Logger,
+  type LogLevel,
+  systemRuntime,
+  TimerWheel,
+} from "@weft/runtime";
+import { clustersOf, endpointsOf, listenersOf, routesOf } from "./admin-views.ts";
+import { Current } from "./config/current.ts";
+import type { Entry } from "./exchange/exchange.ts";
+import { fixedHostOf } from "./exchange/fixed-host.ts";
+import { Listener, serve } from "./listener/listener.ts";
+import type { FromWorker, ListenOrder, ToWorker, WorkerReport, WorkerStart } from "./messages.ts";
+import { createAccessLog } from "./telemetry/access-log.ts";
+import { Decisions } from "./telemetry/decision.ts";
+import { Stats } from "./telemetry/stats.ts";
+import type { Thread } from "./thread.ts";
+import { ThreadIdentity } from "./tls/identity.ts";
+
+const sweepMs = 1000;
+const drainLookMs = 20;
+
+function main(): void {
+  const port = parentPort;
+  if (port === null) throw new Error("worker.ts runs in a worker thread only");
+  const start = workerData as WorkerStart;
+  const post = (message: FromWorker): void => port.postMessage(message);
+  const runtime = systemRuntime({ log: postingLogger(post, {}) });
+  const thread = createThread(start, runtime, post);
+  const listeners = new Map<string, Listener>();
+  runtime.timers.every(
+    sweepMs,
+    () => {
+      thread.current.sweep(runtime.clock.monotonicMs());
+      if (hasNews(thread)) post({ kind: "report", id: 0, report: report(thread) });
+    },
+    { background: true },
+  );
+  port.on("message", (message: ToWorker) => {
+    switch (message.kind) {
+      case "configure":
+        thread.current.apply(thread, message);
+        break;
+      case "identity":
+        thread.identity.replace(message.identity);
+        break;
+      case "listen":
+        for (const order of message.orders) listeners.set(order.name, listen(thread, order, post));
+        break;
+      case "eject":
+        thread.current.clusters.get(message.cluster)?.eject(new Set(message.keys));
+        break;
+      case "report":
+        post({ kind: "report", id: message.id, report: report(thread) });
+        break;
+      case "ask":
+        post({ kind: "answer", id: message.id, body: answer(thread, message.topic, message.args) });
+        break;
+      case "drain":
+        drain(thread, listeners, () => post({ kind: "drained" }), runtime.timers);
+        break;
+      case "close":
+        for (const listener of listeners.values()) listener.close();
+        for (const downstream of thread.downstreams) downstream.destroy();
+        port.close();
+        break;
+    }
+    flushWrites();
+  });
+  post({ kind: "started" });
+}
+
+function createThread(
+  start: WorkerStart,
+  runtime: ReturnType<typeof systemRuntime>,
+  post: (message: FromWorker) => void,
+): Thread {
+  const prefix = Buffer.from(runtime.random.bytes(10)).toString("hex");
+  let requestCount = 0;
+  return {
+    number: start.number,
+    clock: runtime.clock,
+    random: runtime.random,
+    log: runtime.log,
+    wheel: new TimerWheel(runtime.clock, runtime.timers, flushWrites),
+    settings: start.settings,
+    current: new Current(runtime.clock, runtime.timers, {
+      onConfigured: (version) => post({ kind: "configured", version }),
+      onLimitReached: (cluster, endpoint) => post({ kind: "limit", cluster, endpoint }),
+    }),
+    identity: new ThreadIdentity(),
+    stats: new Stats(),
+    decisions: new Decisions(),
+    accessLog: start.accessLog ? createAccessLog(runtime.log) : null,
+    isDraining: false,
+    nextRequestId: () => prefix + (++requestCount).toString(16).padStart(12, "0"),
+    serve: (socket: ByteSocket, early: Buffer, entry: Entry) => serve(socket, early, entry),
+    downstreams: new Set(),
+  };
+}
+
+function listen(thread: Thread, order: ListenOrder, post: (message: FromWorker) => void): Listener {
+  const { binding } = order;
+  return new Listener(thread, {
+    resourceName: order.resourceName,
+    fixedHost:
+      binding === null ? null : fixedHostOf(binding.service, binding.namespace, binding.port),
+    fd: order.fd,
+    address: order.address,
+    port: order.port,
+    onListening: (port) => post({ kind: "listening", name: order.name, port }),
+  });
+}
+
+function report(thread: Thread): WorkerReport {
+  return {
+    requests: thread.stats.take(),
+    clusters: Array.from(thread.current.clusters.values(), (cluster) =>
+      cluster.takeCounts(),
+    ).filter((counts) => counts.connectFailures + counts.retries + counts.openConnections > 0),
+    connections: thread.stats.connections,
+    activeCount: thread.stats.activeCount,
+  };
+}
+
+/** Idle workers stay silent. */
+let lastWasQuiet = false;
+function hasNews(thread: Thread): boolean {
+  const isQuiet = !thread.stats.hasNews && thread.stats.activeCount === 0;
+  const isNews = !isQuiet || !lastWasQuiet;
+  lastWasQuiet = isQuiet;
+  return isNews;
+}
+
+function answer(thread: Thread, topic: string, args: Readonly<Record<string, string>>): unknown {
+  const { tables } = thread.current;
+  switch (topic) {
+    case "listeners":
+      return listenersOf(tables);
+    case "routes":
+      return routesOf(tables);
+    case "clusters":
+      return clustersOf(tables);
+    case "endpoints":
+      return endpointsOf(thread.current);
+    case "explain":
+      return thread.decisions.find(args["requestId"] ?? "");
+    default:
+      return null;
+  }
+}
+
+/** No new connections; idle ones close now, the others after their response. */
+function drain(
+  thread: Thread,
+  listeners: Map<string, Listener>,
+  done: () => void,
+  timers: ReturnType<typeof systemRuntime>["timers"],
+): void {
+  thread.isDraining = true;
+  for (const listener of listeners.values()) listener.close();
+  listeners.clear();
+  for (const downstream of thread.downstreams) downstream.drain();
+  const look = (): void => {
+    const { inbound, outbound } = thread.stats.connections;
+    if (thread.stats.activeCount <= 0 && inbound + outbound <= 0) return done();
+    timers.after(drainLookMs, look);
+  };
+  look();
+}
+
+function postingLogger(post: (message: FromWorker) => void, bound: LogFields): Logger {
+  const emit =
+    (level: LogLevel) =>
+    (message: string, fields: LogFields = {}): void =>
+      post({ kind: "log", level, message, fields: { ...bound, ...fields } });
+  return {
+    debug: emit("debug"),
+    info: emit("info"),
+    warn: emit("warn"),
+    error: emit("error"),
+    child: (name, fields) => postingLogger(post, { ...bound, ...fields, part: name }),
+  };
+}
+
+main();

@@ -1,0 +1,76 @@
+// A small HTTP server for people and probes (metrics, readiness, admin), never for user traffic: handlers
+// are functions from request to answer.
+
+import { createServer, type IncomingMessage } from "node:http";
+
+export interface HttpQuestion {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** The Host header, "" without one. */
+  readonly host: string;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+export interface HttpServerOptions {
+  readonly address: string;
+  /** A taken port is replaced by a free one. */
+  readonly preferredPort: number;
+  readonly answer: (question: HttpQuestion) => Promise<HttpAnswer> | HttpAnswer;
+}
+
+export interface SmallHttpServer {
+  readonly port: number;
+  close(): void;
+}
+
+/** Rejects when not even a free port of that address can be had. */
+export function openHttpServer(options: HttpServerOptions): Promise<SmallHttpServer> {
+  const server = createServer((request, response) => {
+    void ask(options, request).then((answer) => {
+      response.writeHead(answer.status, { "content-type": answer.contentType });
+      response.end(answer.body);
+    });
+  });
+  return new Promise((resolve, reject) => {
+    let mayMove = options.preferredPort !== 0;
+    server.on("error", (error: NodeJS.ErrnoException) => {
+      if (!mayMove || (error.code !== "EADDRINUSE" && error.code !== "EACCES"))
+        return reject(error);
+      mayMove = false;
+      server.listen(0, options.address);
+    });
+    server.on("listening", () => {
+      const bound = server.address();
+      const port = typeof bound === "object" && bound !== null ? bound.port : 0;
+      resolve({
+        port,
+        close() {
+          server.close();
+          server.closeAllConnections();
+        },
+      });
+    });
+    server.listen(options.preferredPort, options.address);
+  });
+}
+
+async function ask(options: HttpServerOptions, request: IncomingMessage): Promise<HttpAnswer> {
+  try {
+    const url = new URL(request.url ?? "/", "http://localhost");
+    return await options.answer({
+      method: request.method ?? "GET",
+      path: url.pathname,
+      query: url.searchParams,
+      host: request.headers.host ?? "",
+    });
+  } catch (error) {
+    return { status: 500, contentType: "text/plain; charset=utf-8", body: `${String(error)}\n` };
+  }
+}
