@@ -41,8 +41,8 @@ export function refuseRequest(
 }
 
 /**
- * What HTML forms and scripts may send without asking. A body without a type can be sent so too, but
- * not without an Origin; kubectl 1.20 sends its JSON that way.
+ * What HTML forms and scripts may send without asking. A body without a type can be sent so too,
+ * but not without an Origin; kubectl 1.20 sends its JSON that way.
  */
 const simpleTypes: ReadonlySet<string> = new Set([
   "application/x-www-form-urlencoded",

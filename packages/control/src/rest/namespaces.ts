@@ -23,8 +23,8 @@ export interface NamespaceKeeper {
 
 const manager = "weft-namespaces";
 /**
- * Before content goes: `kubectl delete -f` of a file that begins with its namespace shall still find
- * the rest.
+ * Before content goes: `kubectl delete -f` of a file that begins with its namespace shall still
+ * find the rest.
  */
 const graceMs = 1000;
 /** Between looks at content that waits for its finalizers, and after a failed write. */

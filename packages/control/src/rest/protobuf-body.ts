@@ -1,6 +1,6 @@
-// Bodies in Kubernetes' protobuf form to the same plain values that JSON gives: four magic bytes, an
-// envelope that names the kind, and the object. Encoding per https://protobuf.dev/programming-guides/
-// encoding/; unknown fields are skipped, as protobuf asks.
+// Bodies in Kubernetes' protobuf form to the same plain values that JSON gives: four magic bytes,
+// an envelope that names the kind, and the object. Encoding per
+// https://protobuf.dev/programming-guides/ encoding/; unknown fields are skipped, as protobuf asks.
 
 import type { Fields } from "./body.ts";
 import { type FieldShape, messageShapes } from "./protobuf-shapes.ts";

@@ -1,5 +1,6 @@
 // Strategic merge patch, for the core kinds: as a merge patch, but lists with a merge key are
 // merged item by item, and directives replace, delete and order. The form is described at
+//
 // https://github.com/kubernetes/community/blob/master/contributors/devel/sig-api-machinery/strategic-merge-patch.md
 
 import type { Schema } from "@weft/api";

@@ -20,6 +20,8 @@ type EventType = "ADDED" | "MODIFIED" | "DELETED";
 interface WaitingEvent {
   readonly type: EventType;
   readonly object: ApiObject;
+  /** About the bytes it keeps from being freed; 0 for what the store holds anyway. */
+  readonly bytes: number;
 }
 
 export interface WatchOptions {
@@ -43,8 +45,9 @@ export interface MarkMetadata {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** Events that may wait for a slow reader beyond those it began with. */
+/** What may wait for a slow reader beyond the objects it began with. */
 const waitingMax = 2000;
+const waitingBytesMax = 8 * 1024 * 1024;
 const bookmarkPeriodMs = 60_000;
 const timeoutMinMs = 30 * 60_000;
 
@@ -110,6 +113,7 @@ class WatchStream {
   #waiting: WaitingEvent[] = [];
   /** Initial events still among those waiting. */
   #initialCount = 0;
+  #waitingBytes = 0;
   #owesInitialMark: boolean;
   #watch: Watch | null = null;
   #timers: Timer[] = [];
@@ -191,7 +195,7 @@ class WatchStream {
     for (const item of items) {
       const object = decodeStored(item);
       if (!isSelected(this.#selection, object)) continue;
-      this.#waiting.push({ type: "ADDED", object });
+      this.#waiting.push({ type: "ADDED", object, bytes: 0 });
       this.#initialCount++;
     }
   }
@@ -219,20 +223,25 @@ class WatchStream {
     const wasSelected = before !== null && isSelected(this.#selection, before);
     if (event.type === "delete") {
       this.#revision = event.revision;
-      if (wasSelected) this.#add("DELETED", decodeDeleted(event.previous, event.revision));
+      const bytes = event.previous.value.length;
+      if (wasSelected) this.#add("DELETED", decodeDeleted(event.previous, event.revision), bytes);
       return;
     }
     const object = decodeStored(event.object);
+    const bytes = event.object.value.length;
     this.#revision = event.object.modRevision;
-    if (isSelected(this.#selection, object)) this.#add(wasSelected ? "MODIFIED" : "ADDED", object);
-    else if (wasSelected && event.previous !== null) {
-      this.#add("DELETED", decodeDeleted(event.previous, event.object.modRevision));
+    if (isSelected(this.#selection, object)) {
+      this.#add(wasSelected ? "MODIFIED" : "ADDED", object, bytes);
+    } else if (wasSelected && event.previous !== null) {
+      this.#add("DELETED", decodeDeleted(event.previous, event.object.modRevision), bytes);
     }
   }
 
-  #add(type: EventType, object: ApiObject): void {
-    this.#waiting.push({ type, object });
-    if (this.#waiting.length - this.#initialCount > waitingMax) {
+  #add(type: EventType, object: ApiObject, bytes: number): void {
+    this.#waiting.push({ type, object, bytes });
+    this.#waitingBytes += bytes;
+    const count = this.#waiting.length - this.#initialCount;
+    if (count > waitingMax || this.#waitingBytes > waitingBytesMax) {
       this.#workspace.runtime.log.warn("ended a watch whose reader is too slow", {
         kind: this.#selection.info.kind,
         waiting: this.#waiting.length,
@@ -249,6 +258,7 @@ class WatchStream {
       const event = this.#waiting[sent];
       if (event === undefined) break;
       sent++;
+      this.#waitingBytes -= event.bytes;
       this.#send(event.type, this.#show.object(event.object));
     }
     if (sent > 0) this.#waiting.splice(0, sent);

@@ -31,6 +31,7 @@ export function storeContract(name: string, open: OpenStore): void {
   describe(`${name}: objects`, () => objectTests(test));
   describe(`${name}: lists`, () => listTests(test));
   describe(`${name}: watches`, () => watchTests(test));
+  describe(`${name}: history`, () => historyTests(test));
 }
 
 type StoreTest = (
@@ -235,6 +236,14 @@ function watchTests(test: StoreTest): void {
     assert.deepEqual(heard.events, ["put k/b k/b -", "put k/c k/c -", "put k/d d -"]);
   });
 
+  test("closing the store ends its watches and refuses writes", async (store) => {
+    const { heard } = listen(store, "k/", 0);
+    await store.create("k/a", bytes("1"));
+    await store.close();
+    assert.equal(heard.ended, "closed");
+    await assert.rejects(store.create("k/b", bytes("1")), { code: "unavailable" });
+  });
+
   test("a closed watch hears nothing more", async (store) => {
     const { heard, close } = listen(store, "k/", 0);
     await store.create("k/a", bytes("1"));
@@ -242,7 +251,9 @@ function watchTests(test: StoreTest): void {
     await store.create("k/b", bytes("1"));
     assert.deepEqual(heard.events, ["put k/a 1 -"]);
   });
+}
 
+function historyTests(test: StoreTest): void {
   test(
     "a watch from a compacted or unknown revision ends at once",
     async (store) => {
@@ -274,12 +285,4 @@ function watchTests(test: StoreTest): void {
     },
     { eventsMax: 1000, bytesMax: 1000 },
   );
-
-  test("closing the store ends its watches and refuses writes", async (store) => {
-    const { heard } = listen(store, "k/", 0);
-    await store.create("k/a", bytes("1"));
-    await store.close();
-    assert.equal(heard.ended, "closed");
-    await assert.rejects(store.create("k/b", bytes("1")), { code: "unavailable" });
-  });
 }
