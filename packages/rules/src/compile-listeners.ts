@@ -109,10 +109,10 @@ function compileChains(messages: readonly FilterChain[], scope: Scope): Chains {
   if (messages.length === 0) scope.at("filter_chains").refuse("is empty");
   // A chain without a match takes what no other does; with TLS of its own it takes TLS alone.
   const any = byProtocol.get("") ?? null;
-  const anyPlain = any !== null && any.tls === null ? any : null;
+  const isTls = any !== null && any.tls !== null;
   return {
-    tlsChain: byProtocol.get("tls") ?? any,
-    plainChain: byProtocol.get("raw_buffer") ?? anyPlain,
+    tlsChain: byProtocol.get("tls") ?? (isTls ? any : null),
+    plainChain: byProtocol.get("raw_buffer") ?? (isTls ? null : any),
   };
 }
 

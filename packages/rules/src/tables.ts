@@ -31,12 +31,9 @@ export class ListenerRow {
   readonly version: string;
   readonly servicePort: number;
   readonly protocol: Protocol | null;
-  /**
-   * For a connection that starts with a TLS record; null: such a connection is closed. Where the chain has no
-   * TLS of its own, the bytes go on as they are.
-   */
+  /** For a connection that starts with a TLS record; null: every connection is taken as plain. */
   readonly tlsChain: ChainRow | null;
-  /** For any other connection; null: such a connection is closed. */
+  /** For any other connection; null: it is closed. */
   readonly plainChain: ChainRow | null;
   /** How long to wait for a first byte; null: the proxy's default, 0: for ever. */
   readonly detectionTimeoutMs: number | null;
