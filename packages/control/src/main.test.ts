@@ -65,7 +65,7 @@ async function firstContact(
 }
 
 /** The next message of a kind on an Attach stream. */
-function listenTo(stream: ControlStream): <K extends string>(kind: K) => Promise<never> {
+function listenTo(stream: ControlStream): (kind: string) => Promise<never> {
   const heard: { $case: string }[] = [];
   const waiting: (() => void)[] = [];
   let end: string | null = null;

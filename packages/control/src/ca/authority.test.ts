@@ -3,7 +3,7 @@
 import "reflect-metadata";
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { webcrypto, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,7 +30,7 @@ async function makeCsr(
   names: x509.Extension[] = [],
 ): Promise<x509.Pkcs10CertificateRequest> {
   const algorithm = { name: "ECDSA", namedCurve: curve, hash: "SHA-256" };
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   return x509.Pkcs10CertificateRequestGenerator.create({
     keys,
     name: "CN=someone else",
@@ -83,9 +83,11 @@ describe("authority", () => {
   it("signs an SVID that @peculiar/x509 verifies, for the key of the request", async () => {
     const csr = await makeCsr();
     const svid = await authority.signCsr(Buffer.from(csr.rawData), { ...catalog, ttlMs: null });
-    const [leaf, intermediate] = svid.chain.map((der) => new x509.X509Certificate(der));
+    const [leaf, intermediate] = svid.chain.map(
+      (der) => new x509.X509Certificate(new Uint8Array(der)),
+    );
     assert.ok(leaf !== undefined && intermediate !== undefined);
-    const root = new x509.X509Certificate(authority.roots()[0] ?? new Uint8Array());
+    const root = new x509.X509Certificate(new Uint8Array(authority.roots()[0] ?? []));
     const date = new Date(clock.nowMs());
     assert.equal(await leaf.verify({ publicKey: intermediate.publicKey, date }), true);
     assert.equal(await intermediate.verify({ publicKey: root.publicKey, date }), true);

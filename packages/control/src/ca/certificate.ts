@@ -126,7 +126,7 @@ export function certificatePem(der: Uint8Array): string {
 }
 
 export function privateKeyPem(key: KeyObject): string {
-  return key.export({ type: "pkcs8", format: "pem" }).toString();
+  return key.export({ type: "pkcs8", format: "pem" });
 }
 
 /** The CommonName of a CA's subject. */

@@ -21,6 +21,6 @@ export function makeCsr(): { csr: Buffer; keyPem: string } {
     signatureAlgorithm: new AlgorithmIdentifier({ algorithm: ecdsaWithSha256 }),
     signature: new Uint8Array(signature).buffer,
   });
-  const keyPem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  const keyPem = privateKey.export({ type: "pkcs8", format: "pem" });
   return { csr: Buffer.from(AsnConvert.serialize(request)), keyPem };
 }

@@ -65,10 +65,10 @@ export class Questions {
 
   /** The stream is gone: nobody will answer. */
   close(): void {
-    for (const { timer, reject } of this.#waiting.values()) {
-      timer.cancel();
+    for (const waiting of this.#waiting.values()) {
+      waiting.timer.cancel();
       const message = `the agent of ${this.#options.workload} left before it answered`;
-      reject(new MeshError("workload-not-connected", message));
+      waiting.reject(new MeshError("workload-not-connected", message));
     }
     this.#waiting.clear();
   }
