@@ -48,6 +48,7 @@ const options = [
   "oneof=unions",
   "forceLong=bigint",
   "useOptionals=none",
+  "useExactTypes=false",
   "env=node",
 ];
 
@@ -133,6 +134,19 @@ function generate(dir) {
   });
 }
 
+/** Puts the result in place as a whole; another run may be doing the same with equal content. */
+function publish(dir) {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      if (fs.existsSync(out)) fs.renameSync(out, path.join(dir, `old-${attempt}`));
+      fs.renameSync(path.join(dir, "js"), out);
+      return;
+    } catch (error) {
+      if (attempt === 10 || !["ENOENT", "ENOTEMPTY", "EEXIST"].includes(error.code)) throw error;
+    }
+  }
+}
+
 const tsc = () => path.join(root, "node_modules/typescript/bin/tsc");
 
 function main() {
@@ -147,9 +161,8 @@ function main() {
   try {
     collect(path.join(dir, "protos"));
     generate(dir);
-    fs.rmSync(out, { recursive: true, force: true });
-    fs.renameSync(path.join(dir, "js"), out);
-    fs.writeFileSync(stampFile, digest);
+    fs.writeFileSync(path.join(dir, "js/.stamp"), digest);
+    publish(dir);
   } finally {
     fs.rmSync(dir, { recursive: true, force: true });
   }

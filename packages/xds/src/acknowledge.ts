@@ -31,8 +31,8 @@ export interface Ledger {
   /** What the client was last sent, or said it held. */
   readonly known: Map<string, EncodedResource>;
   readonly refused: Map<string, Refusal>;
-  /** State of the world, types that list all: the refused list as a whole. */
-  refusedList: Refusal | null;
+  /** State of the world, types that list all: why the last list was refused as a whole. */
+  listRefusal: string | null;
   /** Halves of refused responses still to be tried, first one next. */
   suspects: string[][];
   nacksInRow: number;
@@ -56,7 +56,7 @@ export function openLedger(): Ledger {
     outstanding: null,
     known: new Map(),
     refused: new Map(),
-    refusedList: null,
+    listRefusal: null,
     suspects: [],
     nacksInRow: 0,
     ackedVersion: "",
@@ -85,7 +85,7 @@ export function recordAck(ledger: Ledger): Sent | null {
   if (sent === null) return null;
   ledger.outstanding = null;
   ledger.nacksInRow = 0;
-  ledger.refusedList = null;
+  ledger.listRefusal = null;
   ledger.ackedVersion = sent.snapshotVersion;
   for (const resource of sent.updates) ledger.refused.delete(resource.name);
   for (const name of sent.removed) ledger.refused.delete(name);
@@ -98,7 +98,7 @@ export function recordNack(ledger: Ledger, message: string, listed: boolean): Se
   ledger.outstanding = null;
   ledger.nacksInRow++;
   if (listed) {
-    ledger.refusedList = { version: sent.versionInfo, message };
+    ledger.listRefusal = message;
     return sent;
   }
   const versions = new Map<string, string>();
@@ -131,7 +131,7 @@ export function forget(ledger: Ledger, name: string): void {
 
 /** The refusals that stand: names, and one message. */
 export function standingRefusal(ledger: Ledger): { names: string[]; message: string } | null {
-  if (ledger.refusedList !== null) return { names: [], message: ledger.refusedList.message };
+  if (ledger.listRefusal !== null) return { names: [], message: ledger.listRefusal };
   const [first] = ledger.refused.values();
   return first === undefined ? null : { names: [...ledger.refused.keys()], message: first.message };
 }

@@ -155,6 +155,22 @@ test("X16 the version before a refused one is sent: the client may hold either",
   assert.deepEqual(client.take()[0]?.resources, { r: "1" });
 });
 
+test("X16 what was refused is not sent again either after it went and came back", () => {
+  const rig = new Rig();
+  rig.publish("1", base);
+  const client = sidecar(rig);
+  rig.publish("2", { ...base, cluster: { a: "bad eds=e" } });
+  const [bad, endpoints] = client.take();
+  client.nack(bad, "no");
+  client.ack(endpoints);
+  // The listener's update stays unanswered, so the cluster's removal waits; then it is back.
+  rig.publish("3", { ...base, cluster: {}, listener: { l: "2" } });
+  assert.deepEqual(typesOf(client.take()), ["listener"]);
+  rig.publish("4", { ...base, cluster: { a: "bad eds=e" }, listener: { l: "2" } });
+  rig.run(10_000);
+  assert.deepEqual(client.take(), []);
+});
+
 test("X16 of a refused batch the bad resource is found by halves, the good ones arrive", () => {
   const rig = new Rig();
   const routes: Record<string, string> = {};
@@ -227,6 +243,25 @@ test("X17 a new cluster and its endpoints are acknowledged before routes are sen
   assert.deepEqual(typesOf(endpoints), ["endpoint"]);
   const rest = client.ack(only(endpoints, "endpoint"));
   assert.deepEqual(typesOf(rest), ["listener", "route"]);
+});
+
+test("X17 routes wait for endpoints that the client was told do not exist, and now do", () => {
+  const rig = new Rig();
+  rig.publish("1", { ...base, cluster: { a: "eds=e", b: "eds=f" } });
+  const client = sidecar(rig, { endpoint: ["e", "f"] });
+  // An answer about e is under way while f appears together with a route to b.
+  rig.publish("2", { ...base, cluster: { a: "eds=e", b: "eds=f" }, endpoint: { e: "2" } });
+  const [endpoints] = client.take();
+  rig.publish("3", {
+    ...base,
+    cluster: { a: "eds=e", b: "eds=f" },
+    endpoint: { e: "2", f: "1" },
+    route: { r: "to b" },
+  });
+  assert.deepEqual(client.take(), []);
+  const [appeared] = client.ack(endpoints);
+  assert.deepEqual(appeared?.resources, { f: "1" });
+  assert.deepEqual(typesOf(client.ack(appeared)), ["route"]);
 });
 
 test("X17 a client that asks for no endpoints waits a bounded time for routes", () => {

@@ -168,7 +168,7 @@ export function isQuiet(sub: Substream): boolean {
 
 /** Quiet, and the client refused nothing of it. */
 export function isApplied(sub: Substream): boolean {
-  return isQuiet(sub) && sub.ledger.refused.size === 0 && sub.ledger.refusedList === null;
+  return isQuiet(sub) && sub.ledger.refused.size === 0 && sub.ledger.listRefusal === null;
 }
 
 function planNames(sub: Substream, mayRemove: boolean): Plan | null {
@@ -237,10 +237,6 @@ function planList(sub: Substream, mayRemove: boolean): Plan | null {
   }
   if (!isNeeded) return null;
   const { updates, versionInfo } = listAll(sub, mayRemove);
-  if (ledger.refusedList?.version === versionInfo) {
-    settleList(sub, mayRemove);
-    return null;
-  }
   const changed = updates.filter((r) => ledger.known.get(r.name)?.version !== r.version);
   settleList(sub, mayRemove);
   return { updates, removed: [], versionInfo, changed };
