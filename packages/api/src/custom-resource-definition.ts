@@ -9,9 +9,12 @@ import { crdDialect, type JsonSchema, publishSchema } from "./published-schema.t
 const SERVERS_OWN: readonly string[] = ["apiVersion", "kind", "metadata"];
 const METADATA = { type: "object" } as const;
 
-/** Null for Kubernetes' own kinds, which need none. */
+/**
+ * Null for kinds of Kubernetes' own groups: they are there, or (Gateway API) come with the project's
+ * own CRDs, which alone carry the approval that a cluster demands.
+ */
 export function customResourceDefinition(info: KindInfo): JsonSchema | null {
-  if (info.isCore) return null;
+  if (info.group === "" || info.group.endsWith(".k8s.io")) return null;
   const { group, kind, plural, singular, shortNames, categories } = info;
   return {
     apiVersion: "apiextensions.k8s.io/v1",
