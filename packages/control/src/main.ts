@@ -233,6 +233,15 @@ class Closers {
   }
 
   async #closeAll(): Promise<void> {
-    for (const close of this.#open.reverse()) await close();
+    const failures: unknown[] = [];
+    for (const close of this.#open.reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        // What comes after it, the lock of the data directory last, has to be closed all the same.
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 }

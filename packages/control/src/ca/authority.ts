@@ -166,6 +166,7 @@ class FileAuthority implements Authority {
   readonly #check: Timer;
   #trusted: ReadonlyMap<string, Buffer>;
   #intermediate: Intermediate;
+  #lastIssue: Promise<unknown> = Promise.resolve();
 
   constructor(options: AuthorityOptions, dir: string, parts: AuthorityParts) {
     this.#runtime = options.runtime;
@@ -222,10 +223,16 @@ class FileAuthority implements Authority {
         `${spiffeId} asked for more than ${this.#settings.csrPerMinute} certificates a minute`,
       );
     }
-    const publicKey = await checkSignRequest(csr);
-    const asked = request.ttlMs ?? this.#settings.svidTtlMs;
     const { svidTtlMinMs, svidTtlMs } = this.#settings;
-    return this.#issue(spiffeId, publicKey, Math.min(svidTtlMs, Math.max(svidTtlMinMs, asked)));
+    const asked = request.ttlMs ?? svidTtlMs;
+    const ttlMs = Math.min(svidTtlMs, Math.max(svidTtlMinMs, asked));
+    // One after the other: many agents at once (a restart) may not keep the main thread from its
+    // other work, and each request leaves it twice, to verify and to sign.
+    const issued = this.#lastIssue.then(async () =>
+      this.#issue(spiffeId, await checkSignRequest(csr), ttlMs),
+    );
+    this.#lastIssue = issued.catch(() => undefined);
+    return issued;
   }
 
   async serverIdentity(names: ServerNames): Promise<ServerIdentity> {

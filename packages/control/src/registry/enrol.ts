@@ -11,7 +11,7 @@ import {
 } from "@weft/api";
 import type { Runtime } from "@weft/runtime";
 import type { Register } from "@weft/xds/messages/weft/v1/agent.js";
-import { MeshError } from "../errors.ts";
+import { asMeshError, MeshError } from "../errors.ts";
 import type { Objects } from "../rest/operations.ts";
 import { statusOf } from "../rest/status.ts";
 import {
@@ -38,6 +38,17 @@ export interface Enrolment {
 export const registryManager = "weft-registry";
 
 const writer = { fieldManager: registryManager };
+
+/** What the store or the API refused, as the agent hears it. */
+export function enrolError(thrown: unknown): MeshError {
+  if (thrown instanceof MeshError) return thrown;
+  const { code, message = "" } = statusOf(thrown);
+  const options = { cause: thrown };
+  if (code === 503) return new MeshError("store-read-only", message, options);
+  if (code === 422) return new MeshError("registration-invalid", message, options);
+  if (code === 403) return new MeshError("registration-not-allowed", message, options);
+  return asMeshError(thrown);
+}
 
 /** Makes what the registration needs beside its Workload; answers warnings. */
 export async function enrolSurroundings(

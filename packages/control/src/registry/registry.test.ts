@@ -296,6 +296,19 @@ describe("registration", () => {
   });
 });
 
+describe("registration while the store takes no writes", () => {
+  it("is told to come again, but lets those in who are stored as they are", async () => {
+    const world = await new World().start();
+    const first = await world.join({ workload: "catalog-a" });
+    first.vanish();
+    world.store.setReadOnly("the disk is full");
+    const back = await world.join({ workload: "catalog-a" });
+    assert.ok(back.get("registered"));
+    const other = await world.join({ workload: "catalog-b" });
+    assert.deepEqual(other.end, { code: 14, message: "store-read-only: the disk is full" });
+  });
+});
+
 describe("reports", () => {
   it("write health and the proxy's figures into the status, the newest only", async () => {
     const world = await new World().start();

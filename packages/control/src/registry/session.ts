@@ -11,7 +11,7 @@ import type {
   Register,
   Registered,
 } from "@weft/xds/messages/weft/v1/agent.js";
-import { asMeshError } from "../errors.ts";
+import { enrolError } from "./enrol.ts";
 import { Questions } from "./questions.ts";
 import { WorkloadReport, type WorkloadReportOptions } from "./workload-report.ts";
 
@@ -138,7 +138,7 @@ export class Session {
       this.#report = new WorkloadReport({ runtime, write: owner.statusWriter(this) });
       this.#send({ $case: "registered", registered });
     } catch (thrown) {
-      const error = asMeshError(thrown);
+      const error = enrolError(thrown);
       this.close({ code: error.row.grpcCode, message: `${error.code}: ${error.message}` });
     }
   }
@@ -148,7 +148,7 @@ export class Session {
       await this.#options.owner.deregister(this, reason);
       this.#send({ $case: "deregistered", deregistered: {} });
     } catch (thrown) {
-      this.notice("error", `the workload could not be removed: ${asMeshError(thrown).message}`);
+      this.notice("error", `the workload could not be removed: ${enrolError(thrown).message}`);
     }
   }
 
