@@ -44,10 +44,7 @@ export class Compiler {
   /** Clusters with settings from the service the caller named, by name: as some route wants them, compiled. */
   #wanted: ReadonlyMap<string, ClusterChoice> = new Map();
   readonly #variants = new Map<string, CompiledResource>();
-  readonly #inbound = new Map<
-    ObjectKey,
-    { readonly of: Workload; readonly made: CompiledInbound }
-  >();
+  readonly #inbound = new Map<ObjectKey, CompiledInbound>();
   readonly #outbound = new Map<string, CompiledResource>();
   readonly #tables = new Map<string, CompiledResource>();
   readonly #staleTables = new Set<string>();
@@ -94,6 +91,11 @@ export class Compiler {
     return true;
   }
 
+  /** The classes compiled for. */
+  classes(): Set<ClientClass> {
+    return new Set(this.#hostsOf.keys());
+  }
+
   outboundListener(namespace: string): CompiledResource {
     let listener = this.#outbound.get(namespace);
     if (listener === undefined) {
@@ -118,10 +120,11 @@ export class Compiler {
   /** The inbound side of a workload, which may have left the model already. */
   inbound(workload: Workload): CompiledInbound {
     const key = keyOf(workload);
-    const kept = this.#inbound.get(key);
-    if (kept !== undefined && kept.of === workload) return kept.made;
-    const made = compileInbound(this.#model, workload);
-    this.#inbound.set(key, { of: workload, made });
+    let made = this.#inbound.get(key);
+    if (made === undefined) {
+      made = compileInbound(this.#model, workload);
+      this.#inbound.set(key, made);
+    }
     return made;
   }
 

@@ -26,6 +26,7 @@ import { policyIndexKeys } from "./policy-targets.ts";
 import {
   backendServicesOf,
   foreignNamespacesOf,
+  gatewayParent,
   parentGatewaysOf,
   parentServicesOf,
 } from "./route-refs.ts";
@@ -204,11 +205,6 @@ function touchRoute(_model: Model, route: HttpRoute, key: ObjectKey, change: Cha
   change.judged.add(judgedKey("HTTPRoute", key));
   for (const service of parentServicesOf(route)) change.virtualHosts.add(service);
   for (const gateway of parentGatewaysOf(route)) change.judged.add(judgedKey("Gateway", gateway));
-}
-
-/** Where `Model.routesByParent` keeps the routes of a Gateway. */
-export function gatewayParent(gateway: ObjectKey): string {
-  return `Gateway/${gateway}`;
 }
 
 function touchGateway(model: Model, _gateway: unknown, key: ObjectKey, change: Change): void {

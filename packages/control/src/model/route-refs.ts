@@ -12,6 +12,11 @@ export function parentGatewaysOf(route: HttpRoute): ObjectKey[] {
   return parentsOf(route, GATEWAY_GROUP, "Gateway");
 }
 
+/** Where `Model.routesByParent` keeps the routes of a Gateway. */
+export function gatewayParent(gateway: ObjectKey): string {
+  return `Gateway/${gateway}`;
+}
+
 /** The Services a route's backendRefs and mirrors name. */
 export function backendServicesOf(route: HttpRoute): ObjectKey[] {
   const keys = new Set<ObjectKey>();

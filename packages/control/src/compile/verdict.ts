@@ -1,0 +1,243 @@
+// What is to be said in the status of routes and policies, from the model alone. `publish/conditions.ts` writes
+// it, with what the proxies answered.
+
+import {
+  type BackendObjectReference,
+  type Gateway,
+  type HttpRoute,
+  type MeshConfig,
+  type ParentReference,
+  type PeerAuthentication,
+  type Service,
+  type TrafficPolicy,
+  type TrafficSettings,
+  WEFT_CONTROLLER,
+} from "@weft/api";
+import { type Model, type ObjectKey, objectKey } from "../model/model.ts";
+import { type PolicyKind, policyOn, policyTargetsOf } from "../model/policy-targets.ts";
+import { meshServiceAt, servicePortsOf } from "../model/service-ports.ts";
+import { supportedAlgorithms } from "./clusters.ts";
+import { unmatchedPorts } from "./endpoints.ts";
+import { allowsNamespace } from "./gateway-listeners.ts";
+import { resolveRef } from "./route-backends.ts";
+import { meansPort, parentGatewayOf, parentServiceOf } from "./route-parents.ts";
+import { problemsOf } from "./route-problems.ts";
+
+/** A condition without what only the writer knows. */
+export interface Verdict {
+  readonly type: string;
+  readonly status: "True" | "False" | "Unknown";
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface ParentVerdict {
+  readonly parentRef: ParentReference;
+  readonly verdicts: readonly Verdict[];
+  /** Proxies run what this parent gives them. */
+  readonly isInForce: boolean;
+}
+
+/** One entry for each parent that is ours to judge. */
+export function judgeRoute(model: Model, route: HttpRoute): ParentVerdict[] {
+  const verdicts: ParentVerdict[] = [];
+  for (const parentRef of route.spec.parentRefs ?? []) {
+    const service = parentServiceOf(route, parentRef);
+    const gateway = parentGatewayOf(route, parentRef);
+    if (service === null && gateway === null) continue;
+    if (gateway !== null && isForeign(model, gateway)) continue;
+    const accepted =
+      service === null
+        ? judgeGatewayParent(model, route, parentRef, gateway ?? "")
+        : judgeServiceParent(model, route, parentRef, service);
+    verdicts.push({
+      parentRef,
+      verdicts: [accepted, judgeRefs(model, route, service)],
+      isInForce:
+        service !== null && (accepted.status === "True" || accepted.reason === UNSUPPORTED),
+    });
+  }
+  return verdicts;
+}
+
+const UNSUPPORTED = "UnsupportedValue";
+const NO_PARENT = "NoMatchingParent";
+
+function judgeServiceParent(
+  model: Model,
+  route: HttpRoute,
+  ref: ParentReference,
+  key: ObjectKey,
+): Verdict {
+  const service = meshServiceAt(model, key);
+  if (service === undefined) return refuse(NO_PARENT, `There is no Service ${key}.`);
+  if (!servicePortsOf(model, service).some((port) => meansPort(ref, port))) {
+    const wanted = ref.port ?? ref.sectionName;
+    const which = wanted === undefined ? "" : ` ${wanted}`;
+    return refuse(NO_PARENT, `Service ${key} has no HTTP port${which}.`);
+  }
+  const { messages } = problemsOf(route);
+  return messages.length === 0 ? accept() : refuse(UNSUPPORTED, `${messages.join(". ")}.`);
+}
+
+function judgeGatewayParent(
+  model: Model,
+  route: HttpRoute,
+  ref: ParentReference,
+  key: ObjectKey,
+): Verdict {
+  const gateway = model.objects.Gateway.get(key);
+  if (gateway === undefined) return refuse(NO_PARENT, `There is no Gateway ${key}.`);
+  const listeners = gateway.spec.listeners.filter(
+    (one) =>
+      (ref.sectionName === undefined || ref.sectionName === one.name) &&
+      (ref.port === undefined || ref.port === one.port),
+  );
+  if (listeners.length === 0) {
+    return refuse(
+      NO_PARENT,
+      `Gateway ${key} has no listener ${ref.sectionName ?? ref.port ?? ""}.`,
+    );
+  }
+  const namespace = route.metadata.namespace ?? "";
+  if (!listeners.some((one) => allowsNamespace(model, gateway, one, namespace))) {
+    const message = `No listener of Gateway ${key} allows routes of namespace ${namespace}.`;
+    return refuse("NotAllowedByListeners", message);
+  }
+  const { messages } = problemsOf(route);
+  return messages.length === 0 ? accept() : refuse(UNSUPPORTED, `${messages.join(". ")}.`);
+}
+
+/** A Gateway of somebody else's class. */
+function isForeign(model: Model, key: ObjectKey): boolean {
+  const gateway = model.objects.Gateway.get(key);
+  return gateway !== undefined && !isOurs(model, gateway);
+}
+
+export function isOurs(model: Model, gateway: Gateway): boolean {
+  const key = objectKey("", gateway.spec.gatewayClassName);
+  return model.objects.GatewayClass.get(key)?.spec.controllerName === WEFT_CONTROLLER;
+}
+
+/** The first reason there is, with every message. */
+function judgeRefs(model: Model, route: HttpRoute, named: ObjectKey | null): Verdict {
+  let reason: string | null = null;
+  const messages: string[] = [];
+  for (const { ref, where } of refsOf(route)) {
+    const resolved = resolveRef(model, route, ref, named);
+    if (resolved.problem === null) continue;
+    reason ??= resolved.problem;
+    messages.push(`${where}: ${resolved.message}`);
+  }
+  if (reason === null) {
+    return { type: "ResolvedRefs", status: "True", reason: "ResolvedRefs", message: "" };
+  }
+  return { type: "ResolvedRefs", status: "False", reason, message: `${messages.join(". ")}.` };
+}
+
+function* refsOf(
+  route: HttpRoute,
+): Generator<{ readonly ref: BackendObjectReference; readonly where: string }> {
+  for (const [index, rule] of (route.spec.rules ?? []).entries()) {
+    for (const [at, ref] of (rule.backendRefs ?? []).entries()) {
+      yield { ref, where: `rules[${index}].backendRefs[${at}]` };
+    }
+    for (const [at, { requestMirror }] of (rule.filters ?? []).entries()) {
+      if (requestMirror === undefined) continue;
+      yield { ref: requestMirror.backendRef, where: `rules[${index}].filters[${at}]` };
+    }
+  }
+}
+
+/** Accepted and Conflicted; PartiallyInvalid where a value is carried out as another. */
+export function judgePolicy(
+  model: Model,
+  kind: PolicyKind,
+  policy: TrafficPolicy | PeerAuthentication,
+): Verdict[] {
+  const namespace = policy.metadata.namespace ?? "";
+  const targets = policyTargetsOf(policy);
+  const missing: string[] = [];
+  const lost: string[] = [];
+  for (const target of targets) {
+    const isService = target.kind === "Service";
+    const label = `${target.kind} ${target.name}${target.section === null ? "" : `, port ${target.section}`}`;
+    if (isService && meshServiceAt(model, objectKey(namespace, target.name)) === undefined) {
+      missing.push(label);
+      continue;
+    }
+    const winner = policyOn(model, kind, namespace, target);
+    if (winner !== null && winner.metadata.name !== policy.metadata.name) {
+      lost.push(`${label} (${winner.metadata.name} is older)`);
+    }
+  }
+  const held = targets.length - missing.length - lost.length;
+  const verdicts = [acceptedPolicy(missing, lost, held)];
+  const conflict = `Another ${kind} holds for ${lost.join(", ")}.`;
+  verdicts.push(
+    lost.length > 0
+      ? { type: "Conflicted", status: "True", reason: "Conflicted", message: conflict }
+      : { type: "Conflicted", status: "False", reason: "NotConflicted", message: "" },
+  );
+  if (kind === "TrafficPolicy") verdicts.push(judgeSettings((policy as TrafficPolicy).spec));
+  return verdicts;
+}
+
+function acceptedPolicy(
+  missing: readonly string[],
+  lost: readonly string[],
+  held: number,
+): Verdict {
+  if (held > 0) {
+    return missing.length === 0
+      ? accept()
+      : { ...accept(), message: `Not found: ${missing.join(", ")}.` };
+  }
+  if (lost.length > 0) {
+    return refuse("Conflicted", `An older policy holds for ${lost.join(", ")}.`);
+  }
+  return refuse("TargetNotFound", `Not found: ${missing.join(", ")}.`);
+}
+
+export function judgeMeshConfig(mesh: MeshConfig): Verdict[] {
+  return [accept(), judgeSettings(mesh.spec.traffic ?? {})];
+}
+
+function judgeSettings(settings: TrafficSettings): Verdict {
+  const algorithm = settings.loadBalancer?.algorithm;
+  if (algorithm === undefined || supportedAlgorithms.includes(algorithm)) {
+    return { type: "PartiallyInvalid", status: "False", reason: "Supported", message: "" };
+  }
+  const known = supportedAlgorithms.join(", ");
+  return {
+    type: "PartiallyInvalid",
+    status: "True",
+    reason: UNSUPPORTED,
+    message: `Proxies have ${known}; loadBalancer.algorithm ${algorithm} is done as LeastRequest.`,
+  };
+}
+
+/** Says which workloads have no port for a port of the service. */
+export function judgeService(model: Model, service: Service): Verdict {
+  const type = "weft.dev/PortsServed";
+  const unmatched = unmatchedPorts(model, service);
+  if (unmatched.length === 0) return { type, status: "True", reason: "PortsServed", message: "" };
+  const parts = unmatched.map(({ port, workloads }) => {
+    const shown = workloads.slice(0, SHOWN_MAX).join(", ");
+    const more = workloads.length > SHOWN_MAX ? ` and ${workloads.length - SHOWN_MAX} more` : "";
+    const { name, targetPort } = port;
+    const wanted = targetPort === null ? "" : ` (targetPort ${targetPort})`;
+    return `Port ${name === "" ? "" : `${name} `}${port.port}${wanted} finds no port of ${shown}${more}`;
+  });
+  return { type, status: "False", reason: "NoMatchingPort", message: `${parts.join(". ")}.` };
+}
+
+const SHOWN_MAX = 5;
+
+function accept(): Verdict {
+  return { type: "Accepted", status: "True", reason: "Accepted", message: "" };
+}
+
+function refuse(reason: string, message: string): Verdict {
+  return { type: "Accepted", status: "False", reason, message };
+}
