@@ -57,14 +57,18 @@ describe("customResourceDefinition", () => {
       assert.doesNotMatch(JSON.stringify(definition), /"rules":\[(null|\])|x-kubernetes-patch/);
     }
     const definition = customResourceDefinition(kinds.TrafficPolicy) as unknown as Definition;
-    const schema = definition.spec.versions[0]?.schema.openAPIV3Schema;
-    assert.deepEqual(schema?.["required"], ["spec"]);
-    const spec = (schema?.["properties"] as Record<string, JsonSchema>)["spec"];
-    const retry = (spec?.["properties"] as Record<string, JsonSchema>)["retry"];
-    const on = (retry?.["properties"] as Record<string, JsonSchema>)["on"];
-    assert.deepEqual(on?.["items"], {
+    const schema = definition.spec.versions[0]?.schema.openAPIV3Schema ?? {};
+    assert.deepEqual(schema["required"], ["spec"]);
+    const on = ["spec", "retry", "on"].reduce(propertyOf, schema);
+    assert.deepEqual(on["items"], {
       anyOf: [{ type: "integer" }, { type: "string" }],
       "x-kubernetes-int-or-string": true,
     });
   });
 });
+
+function propertyOf(schema: JsonSchema, name: string): JsonSchema {
+  const property = (schema["properties"] as Record<string, JsonSchema>)[name];
+  assert.ok(property !== undefined, name);
+  return property;
+}

@@ -10,8 +10,8 @@ const SERVERS_OWN: readonly string[] = ["apiVersion", "kind", "metadata"];
 const METADATA = { type: "object" } as const;
 
 /**
- * Null for kinds of Kubernetes' own groups: they are there, or (Gateway API) come with the project's
- * own CRDs, which alone carry the approval that a cluster demands.
+ * Null for kinds of Kubernetes' own groups: they are there, or (Gateway API) come with that
+ * project's CRDs, which alone carry the approval that a cluster demands.
  */
 export function customResourceDefinition(info: KindInfo): JsonSchema | null {
   if (info.group === "" || info.group.endsWith(".k8s.io")) return null;

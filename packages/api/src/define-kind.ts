@@ -6,7 +6,7 @@ import { applyDefaults } from "./defaults.ts";
 import { type FieldError, Reporter, type ValidateOptions } from "./field-error.ts";
 import type { ApiObject, KindInfo, Verb } from "./kind.ts";
 import { checkMetadataUpdate, type ObjectMeta, objectMetaSchema } from "./metadata.ts";
-import { dnsLabelError, dnsSubdomainError, pathSegmentError, serviceNameError } from "./name.ts";
+import { dnsLabelError, dnsSubdomainError, serviceNameError } from "./name.ts";
 import { anyObject, type ObjectOf, type Schema, string } from "./schema.ts";
 import { checkSchema } from "./validate.ts";
 
@@ -150,7 +150,6 @@ const nameErrors = {
   subdomain: dnsSubdomainError,
   label: dnsLabelError,
   service: serviceNameError,
-  "path-segment": pathSegmentError,
 } as const;
 
 interface Identity {

@@ -3,7 +3,7 @@
 
 import { type Schema, type SchemaFields, string } from "./schema.ts";
 
-export const DURATION_PATTERN = "^([0-9]{1,5}(h|m|s|ms)){1,4}$";
+const DURATION_PATTERN = "^([0-9]{1,5}(h|m|s|ms)){1,4}$";
 
 const whole = new RegExp(DURATION_PATTERN);
 const part = /([0-9]{1,5})(ms|h|m|s)/g;

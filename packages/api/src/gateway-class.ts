@@ -66,8 +66,6 @@ const status = object(
   { default: { conditions: pending } },
 );
 
-export type GatewayClassSpec = Static<typeof spec>;
-
 const schema = kindSchema(
   "gateway.networking.k8s.io/v1",
   "GatewayClass",

@@ -3,7 +3,6 @@
 // They come from the Go module `sigs.k8s.io/gateway-api` in the module cache; nothing is copied.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -32,17 +31,10 @@ export const gatewayKinds: readonly KindInfo[] = storedKinds.filter((info) => {
 });
 
 function findModule(): string | null {
-  const caches = [process.env["GOMODCACHE"], goModCache(), join(homedir(), "go", "pkg", "mod")];
-  const folders = caches.filter((one) => one !== undefined).map((cache) => join(cache, MODULE));
-  return folders.find((folder) => existsSync(folder)) ?? null;
-}
-
-function goModCache(): string | undefined {
-  try {
-    return execFileSync("go", ["env", "GOMODCACHE"], { encoding: "utf8" }).trim();
-  } catch {
-    return undefined; // Go is not installed; the default place may still hold the module.
-  }
+  const { GOMODCACHE, GOPATH } = process.env;
+  const cache = GOMODCACHE ?? join(GOPATH ?? join(homedir(), "go"), "pkg", "mod");
+  const folder = join(cache, MODULE);
+  return existsSync(folder) ? folder : null;
 }
 
 export interface Example {

@@ -46,7 +46,8 @@ describe("HTTPRoute", () => {
     assert.deepEqual(errors({ hostnames: ["A"], rules }), [
       'spec.hostnames[0]: Invalid value: "A": must be a DNS name in lower case, ' +
         "with '*.' as the only wildcard and only at the start",
-      "spec.rules[0].matches[0].path.value: Invalid value: \"a\": must start with '/' for type Exact",
+      "spec.rules[0].matches[0].path.value: Invalid value: " +
+        "\"a\": must start with '/' for type Exact",
       "spec.rules[0].backendRefs[0].port: Required value: a Service needs one",
       'spec.rules[1].matches: Invalid value: "all": must be of type array',
       "spec.rules[1].backendRefs[0].port: Required value: a Service needs one",

@@ -27,9 +27,9 @@ export type Verb =
 export interface KindInfo<T extends ApiObject = ApiObject> {
   /** "" for the core group. */
   readonly group: string;
-  /** The version that is stored and preferred. */
+  /** The version that is stored. */
   readonly version: string;
-  /** Every version served, preferred first; all have the same shape. */
+  /** Every version served, the stored one first; all have the same shape. */
   readonly versions: readonly string[];
   readonly kind: string;
   readonly plural: string;
@@ -47,7 +47,7 @@ export interface KindInfo<T extends ApiObject = ApiObject> {
   /** One of Kubernetes' own kinds: strategic merge patch is allowed, and there is no CRD. */
   readonly isCore: boolean;
   /** A name must be a DNS label (`label`), a DNS-1035 label (`service`) or a DNS subdomain. */
-  readonly nameRule: "subdomain" | "label" | "service" | "path-segment";
+  readonly nameRule: "subdomain" | "label" | "service";
   /** Paths usable in field selectors, e.g. `involvedObject.name`; see `fieldValue`. */
   readonly selectableFields: readonly string[];
   /** The columns of `as=Table`; priority 1 only with `-o wide`. */

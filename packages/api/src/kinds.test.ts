@@ -64,7 +64,7 @@ describe("the table of kinds", () => {
         apiVersion: apiVersionOf(info),
         kind: info.kind,
         metadata: { name: "default", ...(info.namespaced ? { namespace: "default" } : {}) },
-        ...(least[info.kind] ?? {}),
+        ...least[info.kind],
       };
       info.defaults(object);
       assert.deepEqual(info.validate(object), [], info.kind);

@@ -4,7 +4,6 @@ import {
   dnsLabelError,
   dnsSubdomainError,
   labelValueError,
-  pathSegmentError,
   qualifiedNameError,
   serviceNameError,
 } from "./name.ts";
@@ -31,10 +30,6 @@ describe("names", () => {
 
   it("are service names, which start with a letter", () => {
     takes(serviceNameError, ["a", "a1-b"], ["1a", "-a", "a.b", "", "x".repeat(64)]);
-  });
-
-  it("are path segments", () => {
-    takes(pathSegmentError, ["a", "a b", "..."], [".", "..", "a/b", "a%2f"]);
   });
 
   it("are keys of labels, with a prefix or without", () => {

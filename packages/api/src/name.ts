@@ -7,8 +7,8 @@ const LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
 /** A DNS subdomain without anchors, for patterns that hold one. */
 export const SUBDOMAIN: string = `${LABEL}(\\.${LABEL})*`;
 
-export const LABEL_PATTERN = `^${LABEL}$`;
-export const SUBDOMAIN_PATTERN = `^${SUBDOMAIN}$`;
+const LABEL_PATTERN = `^${LABEL}$`;
+const SUBDOMAIN_PATTERN = `^${SUBDOMAIN}$`;
 const GROUP_PATTERN = `^$|^${SUBDOMAIN}$`;
 const KIND_PATTERN = "^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$";
 const HOSTNAME_PATTERN = `^(\\*\\.)?${SUBDOMAIN}$`;
@@ -115,12 +115,6 @@ export function dnsSubdomainError(value: string): string | null {
 export function serviceNameError(value: string): string | null {
   if (value.length > 63) return "must be no more than 63 characters";
   return serviceRegex.test(value) ? null : patternSentence(SERVICE_PATTERN);
-}
-
-/** A name that can be a segment of a URL's path. */
-export function pathSegmentError(value: string): string | null {
-  if (value === "." || value === "..") return `may not be '${value}'`;
-  return /[/%]/.test(value) ? "may not contain '/' or '%'" : null;
 }
 
 /** The key of a label or annotation: `[prefix/]name`. */

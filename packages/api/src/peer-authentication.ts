@@ -9,7 +9,7 @@ import { checkTargets, policyTargets } from "./policy-target.ts";
 import { choice, list, object, type Static } from "./schema.ts";
 import { WEFT_GROUP, WEFT_VERSION } from "./workload.ts";
 
-export const MTLS_MODES = ["Strict", "Permissive", "Disable"] as const;
+const MTLS_MODES = ["Strict", "Permissive", "Disable"] as const;
 export type MtlsMode = (typeof MTLS_MODES)[number];
 
 export const mtlsSchema = object(

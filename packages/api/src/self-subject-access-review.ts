@@ -33,8 +33,6 @@ const status = object(
   { required: ["allowed"] },
 );
 
-export type SelfSubjectAccessReviewSpec = Static<typeof spec>;
-
 const schema = kindSchema(
   "authorization.k8s.io/v1",
   "SelfSubjectAccessReview",

@@ -74,7 +74,7 @@ describe("openapiDocument, v3", () => {
     }
   });
 
-  it("says of every write which parameters it takes, and strategic merge only of core kinds", () => {
+  it("says which parameters a write takes, and strategic merge only of core kinds", () => {
     for (const info of allKinds) {
       const document = documentOf(info, info.version);
       const own = Object.values(document.paths).flatMap((item) => Object.entries(item));
