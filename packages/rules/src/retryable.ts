@@ -66,13 +66,15 @@ const grpcBits =
   bits.GrpcResourceExhausted |
   bits.GrpcUnavailable;
 
-/** Conditions that a failure meets; `5xx` counts every failure as a server error, as in Envoy. */
+/** Envoy counts every end without a response as a server error, a gateway error and a reset. */
+const anyFailure = bits.ServerError | bits.GatewayError | bits.Reset;
+
 const failureBits: Readonly<Record<AttemptFailure, number>> = {
-  [failures.Connect]: bits.Connect | bits.ServerError | bits.GatewayError,
-  [failures.Refused]: bits.Refused | bits.Reset | bits.ServerError,
-  [failures.ResetUnsent]: bits.ResetUnsent | bits.Reset | bits.ServerError,
-  [failures.Reset]: bits.Reset | bits.ServerError,
-  [failures.TryTimeout]: bits.Reset | bits.ServerError | bits.GatewayError,
+  [failures.Connect]: anyFailure | bits.Connect | bits.ResetUnsent,
+  [failures.Refused]: anyFailure | bits.Refused,
+  [failures.ResetUnsent]: anyFailure | bits.ResetUnsent,
+  [failures.Reset]: anyFailure,
+  [failures.TryTimeout]: anyFailure,
 };
 
 export function isRetryableFailure(
