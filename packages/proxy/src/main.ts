@@ -54,8 +54,6 @@ class Proxy implements ProxyHandle {
   #snapshotTimer: { cancel(): void } | null = null;
   #sweepTimer: { cancel(): void } | null = null;
   #isDraining = false;
-  /** The version each worker runs. */
-  readonly #configured = new Map<number, string>();
 
   constructor(options: ProxyOptions) {
     this.#options = options;
@@ -117,12 +115,11 @@ class Proxy implements ProxyHandle {
       {
         catchUp: () => this.#catchUp(),
         onReport: (worker, report) => this.#totals.add(worker, report),
-        onConfigured: (worker, version) => this.#configured.set(worker, version),
+        onConfigured: () => this.#checkReady(),
         onLimitReached: (cluster, endpoint) => this.#shares.limitReached(cluster, endpoint),
         onDied: (worker) => {
           this.#shares.forgetWorker(worker);
           this.#totals.forgetWorker(worker);
-          this.#configured.delete(worker);
         },
       },
     );
@@ -240,7 +237,7 @@ class Proxy implements ProxyHandle {
     }
   }
 
-  /** SVID, listeners, and everything they mention. */
+  /** SVID, listeners, and everything they mention, in force in every worker. */
   #checkReady(): void {
     if (this.#isReady || this.#identity === null) return;
     const { tables } = this.#subscriptions;
@@ -257,6 +254,8 @@ class Proxy implements ProxyHandle {
     for (const { endpointsName } of tables.clusters.values()) {
       if (endpointsName !== null && !tables.endpoints.has(endpointsName)) return;
     }
+    const { version } = this.#subscriptions;
+    if (!this.#supervisor.versions().every((worker) => worker.version === version)) return;
     this.#isReady = true;
     this.#setReady();
   }
@@ -300,7 +299,6 @@ class Proxy implements ProxyHandle {
       supervisor: () => this.#supervisor,
       subscriptions: this.#subscriptions,
       identity: () => this.#identity,
-      workerVersions: this.#configured,
       isReady: () => this.isReady,
       ports: () => this.#ports,
     };

@@ -18,7 +18,6 @@ export interface TopicSources {
   readonly refusals: readonly { typeUrl: string; reason: string; atMs: number }[];
   readonly log: readonly string[];
   readonly subscriptions: Subscriptions;
-  readonly workerVersions: ReadonlyMap<number, string>;
   readonly shares: () => ClusterShares;
   readonly supervisor: () => Supervisor;
   readonly identity: () => ProxyIdentity | null;
@@ -153,7 +152,7 @@ function status(sources: TopicSources): unknown {
     ...options.workload,
     ready: sources.isReady(),
     configVersion: subscriptions.version,
-    workers: [...sources.workerVersions].map(([number, version]) => ({ number, version })),
+    workers: sources.supervisor().versions(),
     workersReplaced: sources.supervisor().replacedCount,
     connected: xds.isConnected,
     spiffeId: identity?.spiffeId ?? "",

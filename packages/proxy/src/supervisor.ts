@@ -10,7 +10,8 @@ export interface SupervisorEvents {
   /** The messages that bring a new worker to where the others are. */
   catchUp(): ToWorker[];
   onReport(number: number, report: WorkerReport): void;
-  onConfigured(number: number, version: string): void;
+  /** A worker runs another configuration. */
+  onConfigured(): void;
   onLimitReached(cluster: string, endpoint: string): void;
   /** Its counters' shares must be taken back before the next one starts. */
   onDied(number: number): void;
@@ -32,6 +33,10 @@ interface Running {
   readonly number: number;
   readonly worker: Worker;
   startedAtMs: number;
+  /** Listeners that do not accept yet. */
+  waitingFor: number;
+  /** Version of the configuration it runs. */
+  version: string;
   isDrained: boolean;
 }
 
@@ -77,6 +82,11 @@ export class Supervisor {
 
   get count(): number {
     return this.#running.size;
+  }
+
+  /** By number, the version of the configuration each worker runs. */
+  versions(): { number: number; version: string }[] {
+    return Array.from(this.#running.values(), ({ number, version }) => ({ number, version }));
   }
 
   send(message: ToWorker): void {
@@ -129,7 +139,14 @@ export class Supervisor {
       name: `weft-worker-${number}`,
     });
     const startedAtMs = this.#runtime.clock.monotonicMs();
-    const running: Running = { number, worker, startedAtMs, isDrained: false };
+    const running: Running = {
+      number,
+      worker,
+      startedAtMs,
+      waitingFor: this.#listeners.length,
+      version: "",
+      isDrained: false,
+    };
     this.#running.set(number, running);
     worker.on("message", (message: FromWorker) => this.#onMessage(running, message));
     worker.on("error", (error: Error) => {
@@ -163,10 +180,12 @@ export class Supervisor {
         break;
       case "listening":
         this.#ports.set(message.name, message.port);
-        if (this.#ports.size === this.#listeners.length) this.#onPorts?.();
+        running.waitingFor--;
+        if ([...this.#running.values()].every((one) => one.waitingFor === 0)) this.#onPorts?.();
         break;
       case "configured":
-        this.#events.onConfigured(running.number, message.version);
+        running.version = message.version;
+        this.#events.onConfigured();
         break;
       case "report":
         this.#events.onReport(running.number, message.report);

@@ -51,7 +51,12 @@ function main(): void {
         thread.identity.replace(message.identity);
         break;
       case "listen":
-        for (const order of message.orders) listeners.set(order.name, listen(thread, order, post));
+        // Nothing is accepted before the tables sent earlier are in force.
+        thread.current.afterChanges(() => {
+          for (const order of message.orders) {
+            listeners.set(order.name, listen(thread, order, post));
+          }
+        });
         break;
       case "eject":
         thread.current.clusters.get(message.cluster)?.eject(new Set(message.keys));

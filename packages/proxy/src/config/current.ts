@@ -29,6 +29,7 @@ export class Current {
   readonly #timers: Timers;
   readonly #events: CurrentEvents;
   readonly #queue: { thread: Thread; change: Change }[] = [];
+  readonly #afterwards: (() => void)[] = [];
   #isWorking = false;
 
   constructor(clock: Clock, timers: Timers, events: CurrentEvents) {
@@ -43,6 +44,12 @@ export class Current {
     if (!this.#isWorking) this.#work();
   }
 
+  /** Runs it when every change applied so far is in force. */
+  afterChanges(run: () => void): void {
+    if (this.#isWorking) this.#afterwards.push(run);
+    else run();
+  }
+
   sweep(nowMs: number): void {
     for (const cluster of this.clusters.values()) cluster.sweep(nowMs);
   }
@@ -50,7 +57,10 @@ export class Current {
   #work(): void {
     const next = this.#queue.shift();
     this.#isWorking = next !== undefined;
-    if (next === undefined) return;
+    if (next === undefined) {
+      for (const run of this.#afterwards.splice(0)) run();
+      return;
+    }
     const compilation = new Compilation(this.tables, next.change.changes);
     const slice = (): void => {
       const endMs = this.#clock.monotonicMs() + sliceMs;
