@@ -168,6 +168,8 @@ export function compileCluster(
     edsClusterConfig: { edsConfig: fromAds, serviceName: endpointsName },
     connectTimeout: duration(cluster.connectTimeoutMs.value),
     lbPolicy: lbPolicies[cluster.algorithm.value] ?? Cluster_LbPolicy.LEAST_REQUEST,
+    // Ejected endpoints are never used again because there are many of them.
+    commonLbConfig: { healthyPanicThreshold: { value: 0 } },
     circuitBreakers: { thresholds: [thresholds(choice.settings)] },
     ...outlierDetection(cluster),
     transportSocketMatches: transportSocketMatches(serviceFqdn(namespace, name), identities),
@@ -243,6 +245,7 @@ function outlierDetection(settings: ClusterSettings): {
       baseEjectionTime: duration(baseMs),
       maxEjectionTime: duration(Math.max(baseMs, EJECTION_MAX_MS)),
       maxEjectionPercent: settings.maxEjectionPercent.value,
+      alwaysEjectOneHost: false,
     },
   };
 }
