@@ -40,6 +40,8 @@ export function conditions(
     readonly maxItems?: number;
     readonly minItems?: number;
     readonly default?: unknown;
+    /** For strategic merge patch, on Kubernetes' own kinds. */
+    readonly mergeKey?: string;
   } = {},
 ): Schema<Condition[]> {
   const limits = { maxItems: 8, ...options };

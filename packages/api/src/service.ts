@@ -123,7 +123,9 @@ const status = object("What is known of the service.", {
   loadBalancer: object("Ways in from outside.", {
     ingress: list("The ways in.", loadBalancerIngress),
   }),
-  conditions: conditions("Observed facts, such as ports that no workload serves."),
+  conditions: conditions("Observed facts, such as ports that no workload serves.", {
+    mergeKey: "type",
+  }),
 });
 
 const schema = kindSchema(
