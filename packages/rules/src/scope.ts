@@ -14,12 +14,20 @@ export class Scope {
   readonly #resource: string;
   readonly #parent: Scope | null;
   readonly #name: string;
+  readonly #index: number;
 
-  constructor(errors: CompileError[], resource: string, parent: Scope | null = null, name = "") {
+  constructor(
+    errors: CompileError[],
+    resource: string,
+    parent: Scope | null = null,
+    name = "",
+    index = -1,
+  ) {
     this.#errors = errors;
     this.#resource = resource;
     this.#parent = parent;
     this.#name = name;
+    this.#index = index;
   }
 
   /** A field of this message. */
@@ -29,7 +37,7 @@ export class Scope {
 
   /** An element of a repeated field. */
   item(name: string, index: number): Scope {
-    return this.at(`${name}[${index}]`);
+    return new Scope(this.#errors, this.#resource, this, name, index);
   }
 
   /** Records why; answers null, so that a compiler can return it. */
@@ -44,16 +52,18 @@ export class Scope {
 
   /** Refuses by name every field that is set and not among `known`. */
   refuseOthers(message: object, known: ReadonlySet<string>): void {
-    for (const [name, value] of Object.entries(message)) {
-      if (!known.has(name) && isSet(name, value)) {
+    for (const name in message) {
+      if (known.has(name)) continue;
+      const value: unknown = message[name as keyof typeof message];
+      if (isSet(name, value))
         this.at(protoName(name)).refuse("not supported by the built-in proxy");
-      }
     }
   }
 
   #path(): string {
+    const own = this.#index < 0 ? this.#name : `${this.#name}[${this.#index}]`;
     const before = this.#parent === null ? "" : this.#parent.#path();
-    return before === "" ? this.#name : `${before}.${this.#name}`;
+    return before === "" ? own : `${before}.${own}`;
   }
 }
 

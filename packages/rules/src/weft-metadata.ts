@@ -6,12 +6,13 @@ import type { Metadata } from "@weft/xds/messages/envoy/config/core/v3/base.js";
 import type { Scope } from "./scope.ts";
 
 const section = "dev.weft";
+const sectionPath = `metadata.filter_metadata["${section}"]`;
 
 /** Reads fields one by one; `finish` refuses those that nobody asked for. */
 export class WeftMetadata {
   readonly #fields: Readonly<Record<string, unknown>>;
   readonly #scope: Scope;
-  readonly #read = new Set<string>();
+  readonly #asked: string[] = [];
 
   constructor(fields: Readonly<Record<string, unknown>>, scope: Scope) {
     this.#fields = fields;
@@ -87,12 +88,12 @@ export class WeftMetadata {
 
   finish(): void {
     for (const name of Object.keys(this.#fields)) {
-      if (!this.#read.has(name)) this.#scope.at(name).refuse("unknown field");
+      if (!this.#asked.includes(name)) this.#scope.at(name).refuse("unknown field");
     }
   }
 
   #take(name: string): unknown {
-    this.#read.add(name);
+    this.#asked.push(name);
     return this.#fields[name];
   }
 }
@@ -100,10 +101,7 @@ export class WeftMetadata {
 /** Our section of a resource's metadata; absent, it reads as empty. */
 export function weftMetadata(metadata: Metadata | undefined, scope: Scope): WeftMetadata {
   const fields: unknown = metadata?.filterMetadata[section];
-  return new WeftMetadata(
-    isRecord(fields) ? fields : {},
-    scope.at(`metadata.filter_metadata["${section}"]`),
-  );
+  return new WeftMetadata(isRecord(fields) ? fields : {}, scope.at(sectionPath));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
