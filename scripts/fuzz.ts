@@ -156,13 +156,13 @@ function watch(task: Task): Promise<Outcome> {
 
 /** In the thread: batch after batch, each from its own seed. */
 async function runTask(task: Task): Promise<void> {
-  const { fuzz } = (await import(task.url)) as FuzzFile;
+  const file = (await import(task.url)) as FuzzFile;
   let inputs = 0;
   let failure: string | null = null;
   try {
     while (inputs < task.steps && systemClock.nowMs() < task.endsAtMs) {
       const steps = Math.min(batchSteps, task.steps - inputs);
-      fuzz(seededRandom(task.seed + inputs / batchSteps), steps);
+      file.fuzz(seededRandom(task.seed + inputs / batchSteps), steps);
       inputs += steps;
       Atomics.add(task.progress, 0, 1);
     }

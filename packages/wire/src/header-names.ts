@@ -2,7 +2,7 @@
 // its bytes by a hash and a comparison, so that a known name never costs a new string. The rows
 // with a NameId come first: the parser acts on those fields itself.
 
-import { byteAt, tokenFold, UNDERSCORE } from "./bytes.ts";
+import { tokenFold, UNDERSCORE } from "./bytes.ts";
 
 const nameIds = {
   ContentLength: 0,
@@ -151,6 +151,10 @@ const rows: readonly (readonly [name: string, flags: number])[] = [
 export const knownNames: readonly string[] = rows.map((row) => row[0]);
 const flagsById = Uint8Array.from(rows, (row) => row[1]);
 
+/** All names one after another, and where each starts; one more start closes the last. */
+const nameBytes = Buffer.from(knownNames.join(""), "latin1");
+const nameStarts = new Int32Array(knownNames.length + 1);
+
 const slotMask = 1023;
 /** Open addressing: id of the name in each slot, -1 for an empty one. */
 const slots = new Int16Array(slotMask + 1).fill(-1);
@@ -165,6 +169,7 @@ function slotOf(hash: number): number {
 }
 
 for (const [id, name] of knownNames.entries()) {
+  nameStarts[id + 1] = (nameStarts[id] as number) + name.length;
   let hash = 0;
   for (let i = 0; i < name.length; i++) hash = hashByte(hash, name.charCodeAt(i));
   let slot = slotOf(hash);
@@ -172,18 +177,22 @@ for (const [id, name] of knownNames.entries()) {
   slots[slot] = id;
 }
 
-/**
- * Id of the name in [start, end), whose folded bytes gave `hash`; -1 when it is not a known one.
- */
+/** Id of the name in [start, end), whose folded bytes gave `hash`; -1 when it is not known. */
 export function findName(bytes: Uint8Array, start: number, end: number, hash: number): number {
-  for (let slot = slotOf(hash); ; slot = (slot + 1) & slotMask) {
+  let slot = slotOf(hash);
+  for (;;) {
     const id = slots[slot] as number;
     if (id === -1) return -1;
-    const name = knownNames[id] as string;
-    if (name.length !== end - start) continue;
-    let i = 0;
-    while (i < name.length && tokenFold[byteAt(bytes, start + i)] === name.charCodeAt(i)) i++;
-    if (i === name.length) return id;
+    let known = nameStarts[id] as number;
+    if ((nameStarts[id + 1] as number) - known === end - start) {
+      let at = start;
+      while (at < end && tokenFold[bytes[at] as number] === nameBytes[known]) {
+        at++;
+        known++;
+      }
+      if (at === end) return id;
+    }
+    slot = (slot + 1) & slotMask;
   }
 }
 

@@ -4,8 +4,8 @@
 import { ErrorCode } from "../error-code.ts";
 import { defaultHttp1Limits } from "../limits.ts";
 import { ChunkedDecoder, ChunkEvent } from "./chunked.ts";
-import { type Chance, cuts, mutate } from "./mutate.ts";
-import { cutAt } from "./transcript.ts";
+import { type Chance, cuts, mutate } from "./mutate.fixture.ts";
+import { cutAt } from "./transcript.fixture.ts";
 import { chunkEnd, writeChunkHead } from "./writer.ts";
 
 interface Decoded {

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { ErrorCode } from "../error-code.ts";
 import { defaultHttp1Limits } from "../limits.ts";
 import { ChunkedDecoder, ChunkEvent } from "./chunked.ts";
-import { cutAt, cutToBytes } from "./transcript.ts";
+import { cutAt, cutToBytes } from "./transcript.fixture.ts";
 
 type Code = keyof typeof ErrorCode;
 

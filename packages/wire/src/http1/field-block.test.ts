@@ -7,7 +7,7 @@ import { ErrorCode } from "../error-code.ts";
 import { defaultHttp1Limits } from "../limits.ts";
 import type { RequestHead } from "./head.ts";
 import type { RequestParserOptions } from "./request-parser.ts";
-import { readAlike, readRequests, type Transcript } from "./transcript.ts";
+import { readAlike, readRequests, type Transcript } from "./transcript.fixture.ts";
 
 type Code = keyof typeof ErrorCode;
 
@@ -246,5 +246,6 @@ test("H34 the limit of the head counts every byte, and acts before the line is w
   }
   const endless = `GET / HTTP/1.1\r\nHost: a\r\nX: ${"b".repeat(100)}`;
   assert.equal(read(endless, withMax(100)).error, ErrorCode.HeadTooLarge);
+  assert.equal(read(endless.slice(0, 100), withMax(100)).error, ErrorCode.HeadTooLarge);
   assert.equal(read(endless.slice(0, 99), withMax(100)).error, ErrorCode.None);
 });

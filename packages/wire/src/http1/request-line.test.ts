@@ -7,7 +7,7 @@ import { ErrorCode } from "../error-code.ts";
 import { defaultHttp1Limits } from "../limits.ts";
 import { type RequestHead, TargetForm } from "./head.ts";
 import type { RequestParserOptions } from "./request-parser.ts";
-import { readAlike, readRequests, type Transcript } from "./transcript.ts";
+import { readAlike, readRequests, type Transcript } from "./transcript.fixture.ts";
 
 type Code = keyof typeof ErrorCode;
 

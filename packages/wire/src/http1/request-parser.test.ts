@@ -7,7 +7,7 @@ import { ErrorCode } from "../error-code.ts";
 import { defaultHttp1Limits } from "../limits.ts";
 import { Framing, ParseStatus, type RequestHead, type RequestSink } from "./head.ts";
 import { RequestParser, type RequestParserOptions } from "./request-parser.ts";
-import { type Message, readAlike, readRequests, type Transcript } from "./transcript.ts";
+import { type Message, readAlike, readRequests, type Transcript } from "./transcript.fixture.ts";
 
 type Code = keyof typeof ErrorCode;
 

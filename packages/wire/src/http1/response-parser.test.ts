@@ -6,7 +6,7 @@ import { ErrorCode } from "../error-code.ts";
 import { defaultHttp1Limits } from "../limits.ts";
 import { Framing, ParseStatus, type ResponseHead, type ResponseSink } from "./head.ts";
 import { ResponseParser, type ResponseParserOptions } from "./response-parser.ts";
-import { type Message, readAlike, readResponses, type Transcript } from "./transcript.ts";
+import { type Message, readAlike, readResponses, type Transcript } from "./transcript.fixture.ts";
 
 type Code = keyof typeof ErrorCode;
 

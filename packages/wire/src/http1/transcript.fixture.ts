@@ -25,7 +25,7 @@ export interface Transcript<Head> {
 }
 
 /** Collects events and checks their order: head, data*, end, and nothing after an error. */
-export class Recorder<Head> {
+class Recorder<Head> {
   readonly transcript: Transcript<Head> = {
     messages: [],
     error: ErrorCode.None,
