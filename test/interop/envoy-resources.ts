@@ -34,6 +34,8 @@ export interface WantedMesh {
   readonly statPrefix: string;
   /** Each has a route `/<name>`. */
   readonly clusters: readonly WantedCluster[];
+  /** The cluster of the route `/moving`; the one it leaves goes in the same snapshot. */
+  readonly movingTo: string;
   readonly timeoutMs: number;
   /** Roots in the bundle secret; may come with any number of others. */
   readonly rootsPem: string;
@@ -140,19 +142,20 @@ function listener(mesh: WantedMesh): EncodedResource {
 
 function route(mesh: WantedMesh): EncodedResource {
   const seconds = BigInt(Math.floor(mesh.timeoutMs / 1000));
+  const named = mesh.clusters.map(({ name }) => ({ path: name, cluster: name }));
   const message = RouteConfiguration.fromPartial({
     name: "outbound",
     virtualHosts: [
       {
         name: "all",
         domains: ["*"],
-        routes: mesh.clusters.map(({ name }) => ({
-          name,
-          match: { pathSpecifier: { $case: "prefix" as const, prefix: `/${name}` } },
+        routes: [...named, { path: "moving", cluster: mesh.movingTo }].map(({ path, cluster }) => ({
+          name: path,
+          match: { pathSpecifier: { $case: "prefix" as const, prefix: `/${path}` } },
           action: {
             $case: "route" as const,
             route: {
-              clusterSpecifier: { $case: "cluster" as const, cluster: name },
+              clusterSpecifier: { $case: "cluster" as const, cluster },
               timeout: { seconds, nanos: 0 },
             },
           },

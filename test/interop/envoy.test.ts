@@ -227,6 +227,7 @@ for (const transport of ["delta", "sotw"] as const) {
       listenerPort: await freePort(),
       statPrefix: "outbound-0",
       clusters: ["stable", "secured", "c0", "c1"].map(makeCluster),
+      movingTo: "c1",
       timeoutMs: 15_000,
       rootsPem: authority.rootsPem,
     };
@@ -237,8 +238,10 @@ for (const transport of ["delta", "sotw"] as const) {
         case 0: {
           // Clusters come and go, with their routes in the same snapshot.
           const fresh = `c${at}`;
-          const kept = clusters.filter(({ name }) => !name.startsWith("c") || random.next() < 0.6);
-          return { ...mesh, clusters: [...kept, makeCluster(fresh)] };
+          const kept = clusters.filter(
+            ({ name }) => name !== mesh.movingTo && (!name.startsWith("c") || random.next() < 0.6),
+          );
+          return { ...mesh, clusters: [...kept, makeCluster(fresh)], movingTo: fresh };
         }
         case 1:
         case 2:
@@ -269,7 +272,7 @@ for (const transport of ["delta", "sotw"] as const) {
     await eventually("Envoy ready", async () =>
       (await envoy.admin("/ready")).startsWith("LIVE") ? true : null,
     );
-    const stopLoad = startLoad(mesh.listenerPort, ["/stable", "/secured"]);
+    const stopLoad = startLoad(mesh.listenerPort, ["/stable", "/secured", "/moving"]);
     const stopWatch = watchWarming(envoy);
     for (let at = 1; at <= changes; at++) {
       mesh = change(at);

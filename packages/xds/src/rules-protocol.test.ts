@@ -3,6 +3,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Node } from "../messages/envoy/config/core/v3/base.js";
 import { DiscoveryRequest } from "../messages/envoy/service/discovery/v3/discovery.js";
 import { resource, Rig, typesOf } from "./rig.test.ts";
 import { typeUrls } from "./resource-types.ts";
@@ -115,6 +117,44 @@ test("X04 the node of the first request is kept; a request without a type is ref
   );
   rig.run();
   assert.equal(nameless.ended?.code, StatusCode.invalidArgument);
+});
+
+test("neighbouring versions: fields the server does not know are read past", () => {
+  const rig = new Rig();
+  rig.publish("1", { cluster: { a: "static" } });
+  const client = rig.delta();
+  const strange = new BinaryWriter()
+    .uint32((900 << 3) + 2)
+    .string("later")
+    .finish();
+  const node = Buffer.concat([Node.encode(Node.fromPartial({ id: "shop/web" })).finish(), strange]);
+  const request = new BinaryWriter().uint32(10).bytes(node).uint32(18).string(typeUrls.cluster);
+  client.stream.send(Buffer.concat([request.finish(), strange]));
+  rig.run();
+  assert.deepEqual(client.take()[0]?.resources, { a: "static" });
+  assert.equal(rig.server.report()[0]?.client?.node.id, "shop/web");
+});
+
+test("bytes that are no request end the stream with a status", () => {
+  const rig = new Rig();
+  for (const client of [rig.delta(), rig.sotw()]) {
+    client.stream.send(Buffer.from([0x0a, 0xff, 0xff]));
+    rig.run();
+    assert.equal(client.ended?.code, StatusCode.invalidArgument);
+  }
+});
+
+test("a stream may not ask for types or names without end", () => {
+  const rig = new Rig({ typesMax: 2, namesMax: 3 });
+  const client = rig.delta();
+  client.ask({ type: "cluster" });
+  client.ask({ type: "endpoint", add: ["a", "b"] });
+  client.ask({ type: "route", add: ["r"] });
+  assert.equal(client.ended?.code, StatusCode.resourceExhausted);
+  const greedy = rig.delta();
+  greedy.ask({ type: "endpoint", add: ["a", "b"] });
+  greedy.ask({ type: "endpoint", add: ["c", "d"] });
+  assert.equal(greedy.ended?.code, StatusCode.resourceExhausted);
 });
 
 test("X05 each type is a substream of its own", () => {
