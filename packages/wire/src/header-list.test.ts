@@ -1,4 +1,4 @@
-// Flat header lists, and the names that are the mesh's own (http-cases H17).
+// Flat header lists, and how known names are found.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,10 +9,9 @@ import {
   headerValue,
   joinedHeaderValue,
   removeHeader,
-  removeIdentityHeaders,
   setHeader,
 } from "./header-list.ts";
-import { findName, hashByte, isIdentityName, knownNames } from "./header-names.ts";
+import { findName, hashByte, knownNames } from "./header-names.ts";
 
 test("values are found by name, never by a value that looks like a name", () => {
   const headers: HeaderList = ["a", "b", "b", "1", "c", "", "b", "2"];
@@ -40,32 +39,6 @@ test("removing takes every field of the name and says whether there was one", ()
   assert.equal(removeHeader(headers, "a"), true);
   assert.deepEqual(headers, ["b", "a"]);
   assert.equal(removeHeader(headers, "a"), false);
-});
-
-test("H17 identity fields go, in any spelling of their dashes; others stay", () => {
-  const headers: HeaderList = [
-    "x-forwarded-client-cert",
-    "1",
-    "x-forwarded-for",
-    "2",
-    "x_forwarded_client_cert",
-    "3",
-    "x-forwarded_client-cert",
-    "4",
-    "x-weft-peer",
-    "5",
-    "x_weft_peer",
-    "6",
-    "x-envoy-retry-on",
-    "7",
-    "x-request-id",
-    "8",
-    "x-weftish",
-    "9",
-  ];
-  removeIdentityHeaders(headers);
-  assert.deepEqual(headers, ["x-forwarded-for", "2", "x-request-id", "8", "x-weftish", "9"]);
-  assert.equal(isIdentityName("x"), false);
 });
 
 test("every known name is found by its bytes in any case, and no other", () => {

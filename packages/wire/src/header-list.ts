@@ -2,8 +2,6 @@
 // names. It beats objects and maps for the two dozen fields a message has, and keeps order and
 // repetition (RFC 9110 §5.3).
 
-import { isIdentityName } from "./header-names.ts";
-
 /** [name, value, …]; names are lower case. */
 export type HeaderList = string[];
 
@@ -66,19 +64,4 @@ export function removeHeader(headers: HeaderList, name: string): boolean {
   const removed = to !== headers.length;
   headers.length = to;
   return removed;
-}
-
-/**
- * Removes the fields that the mesh alone may set, in any spelling of their dashes (http-cases H17).
- */
-export function removeIdentityHeaders(headers: HeaderList): void {
-  let to = 0;
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] as string;
-    if (isIdentityName(name)) continue;
-    headers[to] = name;
-    headers[to + 1] = headers[i + 1] as string;
-    to += 2;
-  }
-  headers.length = to;
 }

@@ -31,19 +31,16 @@ const nameFlags = {
   Pinned: 1,
   /** Dropped from trailers (RFC 9110 §6.5.1, H12). */
   NotInTrailers: 2,
-  /** Written by the mesh; stripped where trust begins (H17). */
-  Identity: 4,
 } as const;
 
 export const NameFlag: typeof nameFlags = Object.freeze(nameFlags);
 
 const P = nameFlags.Pinned;
 const T = nameFlags.NotInTrailers;
-const I = nameFlags.Identity;
 
 const rows: readonly (readonly [name: string, flags: number])[] = [
   ["content-length", P | T],
-  ["transfer-encoding", P | T],
+  ["transfer-encoding", T],
   ["host", P | T],
   ["connection", T],
   ["expect", P | T],
@@ -127,14 +124,14 @@ const rows: readonly (readonly [name: string, flags: number])[] = [
   ["strict-transport-security", P | T],
   ["traceparent", P | T],
   ["tracestate", P | T],
-  ["trailer", P | T],
+  ["trailer", T],
   ["upgrade-insecure-requests", T],
   ["user-agent", T],
   ["vary", T],
   ["via", T],
   ["www-authenticate", P | T],
   ["x-content-type-options", T],
-  ["x-forwarded-client-cert", P | T | I],
+  ["x-forwarded-client-cert", P | T],
   ["x-forwarded-for", P | T],
   ["x-forwarded-host", P | T],
   ["x-forwarded-port", P | T],
@@ -204,18 +201,10 @@ export function flagsOfId(id: number): number {
 /** Flags of any lower-case name, with `_` read as `-` and the reserved prefixes understood. */
 export function flagsOfName(name: string): number {
   const dashed = name.replaceAll("_", "-");
-  if (dashed.startsWith("x-weft-") || dashed.startsWith("x-envoy-")) return P | T | I;
+  if (dashed.startsWith("x-weft-") || dashed.startsWith("x-envoy-")) return P | T;
   const id = knownNames.indexOf(dashed);
   if (id !== -1) return flagsOfId(id);
   return dashed.startsWith("x-forwarded-") ? P | T : 0;
-}
-
-/** Whether the mesh alone may set this (lower-case) field, in any spelling of its dashes (H17). */
-export function isIdentityName(name: string): boolean {
-  if (name.length < 7 || name.charCodeAt(0) !== 0x78) return false;
-  const third = name.charCodeAt(2);
-  const isCandidate = third === 0x65 || third === 0x66 || third === 0x77;
-  return isCandidate && (flagsOfName(name) & I) !== 0;
 }
 
 /** Whether the name in [start, end) holds an underscore (H17). */

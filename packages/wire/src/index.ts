@@ -6,10 +6,8 @@ export {
   headerValue,
   joinedHeaderValue,
   removeHeader,
-  removeIdentityHeaders,
   setHeader,
 } from "./header-list.ts";
-export { isIdentityName } from "./header-names.ts";
 export type { UnderscoreNames } from "./http1/field-block.ts";
 export {
   Framing,

@@ -50,7 +50,7 @@ export type ParseStatus = (typeof ParseStatus)[keyof typeof ParseStatus];
 
 /**
  * A request head. One is made per request and never touched again by the parser: its owner may edit
- * it.
+ * it. Its strings are parts of one decoded string: keep none of them much longer than the exchange.
  */
 export class RequestHead {
   method = "";
@@ -63,7 +63,7 @@ export class RequestHead {
   path = "";
   /** From the question mark on, inclusive; "" when there is none. */
   query = "";
-  /** False when `normalizePath` would change or refuse `path`. */
+  /** True when `normalizePath` would give `path` back as it is, so need not be asked. */
   isPathNormal = true;
   /**
    * Lower-case `host[:port]` of the target, else of the Host field; "" only in HTTP/1.0 without
