@@ -19,7 +19,7 @@ export interface Sent {
   readonly atMs: number;
 }
 
-export interface Refusal {
+interface Refusal {
   /** The refused version; "" when the removal was refused. */
   readonly version: string;
   readonly message: string;
@@ -45,7 +45,7 @@ export type Reply = "none" | "ack" | "nack" | "stale";
 /** The client was told that the resource does not exist. */
 export const absent: EncodedResource = { name: "", version: "", any: new Uint8Array(0) };
 /** The client refused a response that held the resource: it may have the old one or the new. */
-export const unsure: EncodedResource = { name: "", version: "", any: new Uint8Array(0) };
+const unsure: EncodedResource = { name: "", version: "", any: new Uint8Array(0) };
 
 /** Enough halvings for 65,536 resources; a client that refuses on is refusing everything. */
 const nacksInRowMax = 16;

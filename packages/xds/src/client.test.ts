@@ -14,7 +14,7 @@ import { type SimStreamEnd, simStreamPair } from "./sim/stream.ts";
 import { type Status, StatusCode } from "./status.ts";
 
 /** A client of the rig's server that writes down what reaches its handler. */
-class Sidecar {
+class ProxyClient {
   readonly updates: string[] = [];
   readonly versions: string[] = [];
   readonly requests: DeltaDiscoveryRequest[] = [];
@@ -75,7 +75,7 @@ const wanted: Wanted = { cluster: { a: "eds=e" }, endpoint: { e: "1" } };
 test("subscriptions made while an update is handled leave before its acknowledgement", () => {
   const rig = new Rig();
   rig.publish("1", wanted);
-  const sidecar = new Sidecar(rig);
+  const sidecar = new ProxyClient(rig);
   sidecar.during = (type) => {
     if (type === "cluster") sidecar.client.subscribe(typeUrls.endpoint, ["e"]);
   };
@@ -99,7 +99,7 @@ test("subscriptions made while an update is handled leave before its acknowledge
 test("after a lost stream it says what it holds and gets differences only", () => {
   const rig = new Rig();
   rig.publish("1", { cluster: { a: "static", b: "static" }, endpoint: { e: "1" } });
-  const sidecar = new Sidecar(rig);
+  const sidecar = new ProxyClient(rig);
   sidecar.client.subscribe(typeUrls.cluster, "*");
   sidecar.client.subscribe(typeUrls.endpoint, ["e", "gone"]);
   rig.run(100);
@@ -125,7 +125,7 @@ test("versions held from disk are brought to the first stream", () => {
   rig.publish("1", wanted);
   const a = resource("cluster", "a", "eds=e").version;
   const held = new Map([[typeUrls.cluster as string, new Map([["a", a]])]]);
-  const sidecar = new Sidecar(rig, { held });
+  const sidecar = new ProxyClient(rig, { held });
   sidecar.client.subscribe(typeUrls.cluster, "*");
   assert.equal(sidecar.client.isAnswered, true, "the snapshot on disk is complete");
   rig.run(3000);
@@ -135,7 +135,7 @@ test("versions held from disk are brought to the first stream", () => {
 test("a refusal keeps the old version, and is told once", () => {
   const rig = new Rig();
   rig.publish("1", { cluster: { a: "static" } });
-  const sidecar = new Sidecar(rig);
+  const sidecar = new ProxyClient(rig);
   sidecar.client.subscribe(typeUrls.cluster, "*");
   rig.run(100);
   const good = sidecar.client.versions(typeUrls.cluster).get("a");
@@ -153,7 +153,7 @@ test("one bad resource of many does not keep the others from it", () => {
   const clusters: Record<string, string> = {};
   for (let at = 0; at < 64; at++) clusters[`c${at}`] = "static";
   rig.publish("1", { cluster: clusters });
-  const sidecar = new Sidecar(rig);
+  const sidecar = new ProxyClient(rig);
   sidecar.refuse = (_, changed) => (changed.includes("c42") ? "c42 is bad" : null);
   sidecar.client.subscribe(typeUrls.cluster, "*");
   rig.run(1000);
@@ -164,7 +164,7 @@ test("one bad resource of many does not keep the others from it", () => {
 test("it comes back with growing, jittered pauses, and at once quick again after success", () => {
   const rig = new Rig();
   rig.publish("1", wanted);
-  const sidecar = new Sidecar(rig);
+  const sidecar = new ProxyClient(rig);
   sidecar.client.subscribe(typeUrls.cluster, "*");
   sidecar.isAway = true;
   rig.run(300_000);
@@ -185,7 +185,7 @@ test("it comes back with growing, jittered pauses, and at once quick again after
 test("fifty clients of a lost server do not return together", () => {
   const rig = new Rig();
   rig.publish("1", wanted);
-  const sidecars = Array.from({ length: 50 }, () => new Sidecar(rig));
+  const sidecars = Array.from({ length: 50 }, () => new ProxyClient(rig));
   for (const { client } of sidecars) client.subscribe(typeUrls.cluster, "*");
   rig.run(100);
   for (const sidecar of sidecars) sidecar.ends?.cut(lost);
@@ -200,7 +200,7 @@ test("fifty clients of a lost server do not return together", () => {
 test("unsubscribing forgets: what comes late does not reach the handler", () => {
   const rig = new Rig();
   rig.publish("1", { endpoint: { e: "1", f: "1" } });
-  const sidecar = new Sidecar(rig);
+  const sidecar = new ProxyClient(rig);
   sidecar.client.subscribe(typeUrls.endpoint, ["e", "f"]);
   rig.run(100);
   sidecar.take();
@@ -217,7 +217,7 @@ test("unsubscribing forgets: what comes late does not reach the handler", () => 
 test("a response with a name twice, of another type, or that is no response", () => {
   const rig = new Rig();
   const pair = simStreamPair({ timers: rig.clock });
-  const sidecar = new Sidecar(rig, { connect: () => pair.client });
+  const sidecar = new ProxyClient(rig, { connect: () => pair.client });
   const answers: DeltaDiscoveryRequest[] = [];
   let end: Status | null | undefined;
   pair.server.begin({
@@ -259,7 +259,7 @@ test("a response with a name twice, of another type, or that is no response", ()
 test("closing ends the stream, and nothing is tried again", () => {
   const rig = new Rig();
   rig.publish("1", wanted);
-  const sidecar = new Sidecar(rig);
+  const sidecar = new ProxyClient(rig);
   sidecar.client.subscribe(typeUrls.cluster, "*");
   rig.run(100);
   sidecar.client.close();

@@ -1,6 +1,6 @@
-// Random meshes under one seed each: snapshots change, lines stall and break, resources are refused.
-// At every step no client may hold a route to a cluster it has not got or cannot use yet (X17, X18),
-// and when the changes stop every client must hold exactly the last snapshot.
+// Random meshes under one seed each: snapshots change, lines stall and break, resources are
+// refused. At every step no client may hold a route to a cluster it has not got or cannot use yet
+// (X17, X18), and when the changes stop every client must hold exactly the last snapshot.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -19,7 +19,7 @@ type Held = Record<TypeName, Map<string, string>>;
 type End = SimStreamEnd<Uint8Array, Uint8Array>;
 
 /** What a proxy does with resources, whatever brought them. */
-class Proxy {
+class Holding {
   readonly held: Held = {
     cluster: new Map(),
     endpoint: new Map(),
@@ -27,7 +27,9 @@ class Proxy {
     route: new Map(),
     secret: new Map(),
   };
-  /** Clusters that have been usable since they were added: Envoy keeps the old one while warming. */
+  /**
+   * Clusters that have been usable since they were added: Envoy keeps the old one while warming.
+   */
   readonly usable = new Set<string>();
 
   take(type: TypeName, name: string, content: string): void {
@@ -62,8 +64,8 @@ function clustersOf(route: string): string[] {
   return route.match(/c\d+/g) ?? [];
 }
 
-class DeltaSidecar {
-  readonly proxy = new Proxy();
+class DeltaProxy {
+  readonly proxy = new Holding();
   readonly #names: Partial<Record<TypeName, string[]>> = {};
   readonly client: XdsClient;
   end: End | null = null;
@@ -113,8 +115,8 @@ class DeltaSidecar {
 }
 
 /** State of the world as Envoy speaks it: whole lists of names, last nonce and version per type. */
-class SotwSidecar {
-  readonly proxy = new Proxy();
+class SotwProxy {
+  readonly proxy = new Holding();
   readonly end: End;
   readonly #id: string;
   readonly #last = new Map<TypeName, { version: string; nonce: string; names: string[] }>();
@@ -184,7 +186,9 @@ class SotwSidecar {
   }
 }
 
-/** A consistent mesh: listeners name routes, routes name clusters that exist, each with endpoints. */
+/**
+ * A consistent mesh: listeners name routes, routes name clusters that exist, each with endpoints.
+ */
 function randomMesh(random: Random, mayBeBad: boolean): Wanted {
   const cluster: Record<string, string> = {};
   const endpoint: Record<string, string> = {};
@@ -227,8 +231,8 @@ const sorted = (values: Record<string, Record<string, string>>): string =>
 function run(seed: number, steps: number): void {
   const rig = new Rig({}, seed);
   const random = seededRandom(seed);
-  const deltas = [0, 1].map((at) => new DeltaSidecar(rig, random, `shop/delta-${at}`));
-  const sotws = [0, 1].map((at) => new SotwSidecar(rig, random, `shop/sotw-${at}`));
+  const deltas = [0, 1].map((at) => new DeltaProxy(rig, random, `shop/delta-${at}`));
+  const sotws = [0, 1].map((at) => new SotwProxy(rig, random, `shop/sotw-${at}`));
   let mesh: Wanted = {};
   let version = 0;
   for (let step = 0; step < steps; step++) {

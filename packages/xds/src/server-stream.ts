@@ -329,7 +329,9 @@ export class ServerStream {
     }
   }
 
-  /** Endpoints that exist now and that the client has never had: their cluster may be in use next. */
+  /**
+   * Endpoints that exist now and that the client has never had: their cluster may be in use next.
+   */
   #noteCold(sub: Substream): void {
     if (sub.type.typeUrl !== typeUrls.endpoint) return;
     for (const name of coldNames(sub)) if (!this.#warming.has(name)) this.#await(name);

@@ -37,7 +37,7 @@ export interface XdsServer {
   close(): void;
 }
 
-export const defaultLimits: XdsServerLimits = {
+const defaultLimits: XdsServerLimits = {
   ackTimeoutMs: 10_000,
   warmTimeoutMs: 2000,
   settleInMs: 2000,

@@ -27,7 +27,7 @@ export async function fetchPinnedRoot(
   return root.toString();
 }
 
-export function spkiSha256(certificate: X509Certificate): string {
+function spkiSha256(certificate: X509Certificate): string {
   const spki = certificate.publicKey.export({ type: "spki", format: "der" });
   return createHash("sha256").update(spki).digest("hex");
 }
