@@ -292,7 +292,8 @@ class FileAuthority implements Authority {
   ): Promise<Svid> {
     const issuer = this.#intermediate;
     const nowMs = this.#runtime.clock.nowMs();
-    const notBeforeMs = nowMs - clockSkewMs;
+    // Of a short life the allowance for clocks takes a tenth, or half of it would be over at once.
+    const notBeforeMs = nowMs - Math.min(clockSkewMs, ttlMs / 10);
     const notAfterMs = Math.min(nowMs + ttlMs, issuer.notAfterMs, this.#root.notAfterMs);
     const leaf = await buildCertificate({
       issuer,

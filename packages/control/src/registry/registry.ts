@@ -1,7 +1,7 @@
 // The agents of this control plane: takes their streams, keeps their Workloads as they say, and
 // takes away what is gone (design section 5, "First contact", "Life of weft run", "Liveness").
 
-import { REGISTERED_ANNOTATION, type Service, type Workload } from "@weft/api";
+import { REGISTERED_ANNOTATION, SERVICE_LABEL, type Service, type Workload } from "@weft/api";
 import { type Runtime, sleep } from "@weft/runtime";
 import { StatusCode, type XdsPeer } from "@weft/xds";
 import type { AgentStream } from "@weft/xds/grpc";
@@ -38,7 +38,7 @@ export interface AgentWorkload {
   readonly namespace: string;
   readonly workload: string;
   readonly serviceAccount: string;
-  /** "" when client-only. */
+  /** What it is called, also when it is client-only and there is no Service. */
   readonly service: string;
   readonly version: string;
   readonly isEphemeral: boolean;
@@ -274,7 +274,7 @@ function describe(session: Session): AgentWorkload | null {
     namespace: registration.namespace,
     workload: partsOf(key).name,
     serviceAccount: registration.serviceAccount,
-    service: registration.service,
+    service: registration.service || (registration.labels[SERVICE_LABEL] ?? ""),
     version: registration.version,
     isEphemeral: registration.ephemeral,
     connectedAtMs,
