@@ -50,6 +50,15 @@ export function jsonBytes(value: unknown): Uint8Array {
   return encoder.encode(`${JSON.stringify(value)}\n`);
 }
 
+/** A copy of a value made of JSON; several times quicker than structuredClone. */
+export function copyJson<T>(value: T): T {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyJson) as T;
+  const copy: Record<string, unknown> = {};
+  for (const [key, below] of Object.entries(value)) copy[key] = copyJson(below);
+  return copy as T;
+}
+
 /** Equal as JSON: key order does not count, absent and undefined are the same. */
 export function isDeepEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;

@@ -3,7 +3,7 @@
 // release and this is what it would save.
 
 import { isFields } from "./body.ts";
-import { isDeepEqual } from "./codec.ts";
+import { copyJson, isDeepEqual } from "./codec.ts";
 import { badRequest, StatusError } from "./status.ts";
 
 interface Operation {
@@ -19,7 +19,7 @@ const operationsMax = 10_000;
 /** The patched copy. Throws 400 for a malformed patch, 422 for one that does not fit. */
 export function applyJsonPatch(document: unknown, patch: unknown): unknown {
   const operations = parsePatch(patch);
-  let root = structuredClone(document);
+  let root = copyJson(document);
   for (const operation of operations) root = applyOperation(root, operation);
   return root;
 }
@@ -65,19 +65,19 @@ function applyOperation(root: unknown, operation: Operation): unknown {
   const { op, path, from, value } = operation;
   switch (op) {
     case "add":
-      return add(root, path, structuredClone(value));
+      return add(root, path, copyJson(value));
     case "remove":
       return remove(root, path);
     case "replace":
       read(root, path);
-      return path === "" ? structuredClone(value) : replace(root, path, structuredClone(value));
+      return path === "" ? copyJson(value) : replace(root, path, copyJson(value));
     case "move": {
       if (path.startsWith(`${from}/`)) throw misfit(path, "cannot move a value into itself");
       const moved = read(root, from);
       return add(remove(root, from), path, moved);
     }
     case "copy":
-      return add(root, path, structuredClone(read(root, from)));
+      return add(root, path, copyJson(read(root, from)));
     case "test":
       if (!isDeepEqual(read(root, path), value)) throw misfit(path, "test failed");
       return root;

@@ -28,8 +28,8 @@ export interface Page {
   readonly remaining: number | null;
 }
 
-/** Objects read from the store in one go when selectors thin them out. */
-const scanCount = 500;
+/** Objects read and decoded before other work gets its turn. */
+const scanCount = 100;
 
 export function selectionOf(
   info: KindInfo,
@@ -74,7 +74,8 @@ export async function listPage(
   let startAfter = from?.startAfter ?? null;
   const hasSelectors = selection.labels !== null || selection.fields !== null;
   for (;;) {
-    const wanted = limit === 0 || hasSelectors ? scanCount : limit - items.length;
+    const missing = limit === 0 || hasSelectors ? scanCount : limit - items.length;
+    const wanted = Math.min(scanCount, missing);
     const part: ListResult = await readPart(workspace, { prefix, wanted, revision, startAfter });
     revision = part.revision;
     const taken = take(selection, part.items, items, limit);

@@ -27,6 +27,8 @@ import {
   inVersion,
   type ListMeta,
   partialObject,
+  rowOf,
+  tableHead,
   type TableOptions,
   tableOf,
 } from "./table.ts";
@@ -319,35 +321,66 @@ function answerObject(
 }
 
 /** Objects of a list turned into JSON without letting other requests wait. */
-const encodedPerTurn = 200;
+const encodedPerTurn = 100;
 
 async function answerList(call: Call, page: Page, form: Form): Promise<RestResponse> {
-  const { info, version, api } = call;
   const metadata: ListMeta = {
     resourceVersion: String(page.revision),
     ...(page.continue === "" ? {} : { continue: page.continue }),
     ...(page.remaining === null ? {} : { remainingItemCount: page.remaining }),
   };
-  if (form.type === "table") {
-    return answerJson(200, tableOf(tableOptions(call, form.version), page.items, metadata));
-  }
-  const isPartial = form.type === "metadata";
-  const apiVersion = isPartial ? `meta.k8s.io/${form.version}` : apiVersionOf(info.group, version);
-  const kind = isPartial ? "PartialObjectMetadataList" : `${info.kind}List`;
-  const head = JSON.stringify({ kind, apiVersion, metadata });
-  const parts: Uint8Array[] = [Buffer.from(`${head.slice(0, -1)},"items":[`)];
+  const { head, items, show } = listForm(call, form, metadata);
+  const parts: Uint8Array[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"${items}":[`)];
   for (let at = 0; at < page.items.length; at += encodedPerTurn) {
-    if (at > 0) await nextTurn(api.workspace);
+    if (at > 0) await nextTurn(call.api.workspace);
     const texts = page.items
       .slice(at, at + encodedPerTurn)
-      .map((item) =>
-        JSON.stringify(
-          isPartial ? partialObject(item, form.version) : inVersion(info, version, item),
-        ),
-      );
+      .map((item) => JSON.stringify(show(item)));
     parts.push(Buffer.from((at > 0 ? "," : "") + texts.join(",")));
   }
   parts.push(Buffer.from("]}\n"));
   const headers = { "content-type": "application/json" };
   return { status: 200, headers, body: Buffer.concat(parts) };
+}
+
+interface ListForm {
+  /** The list without its items. */
+  readonly head: object;
+  /** The name of the field that holds them. */
+  readonly items: "items" | "rows";
+  show(object: ApiObject): object;
+}
+
+function listForm(call: Call, form: Form, metadata: ListMeta): ListForm {
+  const { info, version } = call;
+  switch (form.type) {
+    case "object":
+      return {
+        head: {
+          kind: `${info.kind}List`,
+          apiVersion: apiVersionOf(info.group, version),
+          metadata,
+        },
+        items: "items",
+        show: (object) => inVersion(info, version, object),
+      };
+    case "metadata":
+      return {
+        head: {
+          kind: "PartialObjectMetadataList",
+          apiVersion: `meta.k8s.io/${form.version}`,
+          metadata,
+        },
+        items: "items",
+        show: (object) => partialObject(object, form.version),
+      };
+    case "table": {
+      const options = tableOptions(call, form.version);
+      return {
+        head: tableHead(options, metadata),
+        items: "rows",
+        show: (object) => rowOf(options, object),
+      };
+    }
+  }
 }

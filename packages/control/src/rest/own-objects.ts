@@ -4,7 +4,7 @@
 import type { ApiObject, KindInfo } from "@weft/api";
 import type { StoredObject, Watch } from "../store/store.ts";
 import { keyPrefix } from "./catalog.ts";
-import { decodeDeleted, decodeStored } from "./codec.ts";
+import { copyJson, decodeDeleted, decodeStored } from "./codec.ts";
 import { createEventRecorder } from "./events.ts";
 import { nextTurn } from "./list.ts";
 import type { ObjectEvent, Objects, WriteOptions } from "./objects.ts";
@@ -143,7 +143,7 @@ function changer(workspace: Workspace): Change {
     try {
       const changed = await changeObject(workspace, context, name, (standing) => {
         if (standing === null) throw gone;
-        const object = structuredClone(standing) as T;
+        const object = copyJson(standing) as T;
         mutate(object);
         return { object, managedFields: null };
       });
@@ -154,6 +154,9 @@ function changer(workspace: Workspace): Change {
     }
   };
 }
+
+/** Objects decoded before other work gets its turn. */
+const decodedPerTurn = 50;
 
 /** Everything in the store as events, for as long as it is open, whatever happens to history. */
 class AllWatch {
@@ -180,7 +183,7 @@ class AllWatch {
     const list = await this.#workspace.store.list({ prefix: "" });
     const missing = new Set(this.#told.keys());
     for (const [index, item] of list.items.entries()) {
-      if (index > 0 && index % 200 === 0) await nextTurn(this.#workspace);
+      if (index > 0 && index % decodedPerTurn === 0) await nextTurn(this.#workspace);
       if (this.#isClosed) return;
       missing.delete(item.key);
       if (this.#told.get(item.key)?.modRevision !== item.modRevision) this.#put(item);

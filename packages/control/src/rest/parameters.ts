@@ -84,6 +84,6 @@ export function decodeContinuation(token: string): Continuation {
   throw badRequest("continue key is not valid: it was not given by this server");
 }
 
-export const continueExpired =
+export const continueExpired: string =
   "The provided continue parameter is too old to display a consistent list result. " +
   "You must start a new list without the continue parameter.";

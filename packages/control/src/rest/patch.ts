@@ -3,6 +3,7 @@
 
 import type { ApiObject } from "@weft/api";
 import { applyObject } from "./apply/apply.ts";
+import { copyJson } from "./codec.ts";
 import { decodeJson, decodeObject, isFields } from "./body.ts";
 import { type Addressee, checkGiven, decodeGiven } from "./given-object.ts";
 import { applyJsonPatch } from "./json-patch.ts";
@@ -84,7 +85,7 @@ function patchWith(
   return {
     edit(standing) {
       if (standing === null) throw notFound(info, request.name);
-      const patched = run(structuredClone(inVersion(info, version, standing)));
+      const patched = run(copyJson(inVersion(info, version, standing)));
       if (!isFields(patched)) throw badRequest("the patch leaves no object");
       const given = checkGiven(patched, [], addressee, request.validation);
       ({ warnings } = given);

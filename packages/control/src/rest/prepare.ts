@@ -4,7 +4,7 @@
 import type { ApiObject, FieldError, KindInfo, ObjectMeta } from "@weft/api";
 import type { Runtime } from "@weft/runtime";
 import { storedApiVersion } from "./catalog.ts";
-import { isDeepEqual } from "./codec.ts";
+import { copyJson, isDeepEqual } from "./codec.ts";
 import { conflict, invalid } from "./status.ts";
 
 export interface Rules {
@@ -20,7 +20,7 @@ export function prepareCreate(
   namespace: string | null,
   given: ApiObject,
 ): ApiObject {
-  const object = structuredClone(given);
+  const object = copyJson(given);
   const metadata = withoutServerFields(object.metadata);
   const { name = "", generateName = "" } = metadata as Partial<ObjectMeta>;
   object.apiVersion = storedApiVersion(info);
@@ -49,21 +49,21 @@ export function prepareUpdate(
   subresource: string,
 ): ApiObject {
   checkPreconditions(info, standing, given.metadata);
-  const object = structuredClone(given);
+  const object = copyJson(given);
   object.apiVersion = storedApiVersion(info);
   object.kind = info.kind;
   object.metadata = keptMetadata(standing.metadata, object.metadata);
   if (subresource === "status") {
     const { status } = object;
     const { managedFields } = object.metadata;
-    Object.assign(object, structuredClone(standing), { status });
+    Object.assign(object, copyJson(standing), { status });
     object.metadata = {
       ...standing.metadata,
       ...(managedFields === undefined ? {} : { managedFields }),
     };
   } else if (info.hasStatus) {
     if (standing.status === undefined) delete object.status;
-    else object.status = structuredClone(standing.status);
+    else object.status = copyJson(standing.status);
   }
   if (info.kind === "Namespace" && subresource === "") object.spec = standing.spec;
   fillDefaults(info, object);

@@ -5,7 +5,7 @@
 
 import type { Schema } from "@weft/api";
 import { type Fields, isFields } from "./body.ts";
-import { isDeepEqual } from "./codec.ts";
+import { copyJson, isDeepEqual } from "./codec.ts";
 import { badRequest } from "./status.ts";
 
 const directive = "$patch";
@@ -15,7 +15,7 @@ const deletePrefix = "$deleteFromPrimitiveList/";
 
 /** The patched copy. Throws 400 for directives that make no sense. */
 export function applyStrategicMerge(schema: Schema, standing: Fields, patch: Fields): Fields {
-  const merged = mergeObject(schema, structuredClone(standing), patch);
+  const merged = mergeObject(schema, copyJson(standing), patch);
   return merged ?? {};
 }
 

@@ -34,6 +34,12 @@ export function tableOf(
   objects: readonly ApiObject[],
   metadata: ListMeta,
 ): object {
+  const rows = objects.map((object) => rowOf(options, object));
+  return { ...tableHead(options, metadata), rows };
+}
+
+/** A Table without its rows. */
+export function tableHead(options: TableOptions, metadata: ListMeta): object {
   return {
     kind: "Table",
     apiVersion: `meta.k8s.io/${options.tableVersion}`,
@@ -45,10 +51,13 @@ export function tableOf(
       description: column.description,
       priority: column.priority,
     })),
-    rows: objects.map((object) => ({
-      cells: options.info.columns.map((column) => column.cell(object, options.nowMs)),
-      ...rowObject(options, object),
-    })),
+  };
+}
+
+export function rowOf(options: TableOptions, object: ApiObject): object {
+  return {
+    cells: options.info.columns.map((column) => column.cell(object, options.nowMs)),
+    ...rowObject(options, object),
   };
 }
 

@@ -48,6 +48,9 @@ export interface MarkMetadata {
 /** What may wait for a slow reader beyond the objects it began with. */
 const waitingMax = 2000;
 const waitingBytesMax = 8 * 1024 * 1024;
+/** Objects decoded, and events encoded, before other work gets its turn. */
+const decodedPerTurn = 50;
+const sentPerTurn = 100;
 const bookmarkPeriodMs = 60_000;
 const timeoutMinMs = 30 * 60_000;
 
@@ -178,10 +181,10 @@ class WatchStream {
     try {
       const prefix = selectedPrefix(this.#selection);
       const list = await this.#workspace.store.list({ prefix });
-      for (let at = 0; at < list.items.length; at += 500) {
+      for (let at = 0; at < list.items.length; at += decodedPerTurn) {
         if (at > 0) await nextTurn(this.#workspace);
         if (this.#isOver) return;
-        this.#addInitial(list.items.slice(at, at + 500));
+        this.#addInitial(list.items.slice(at, at + decodedPerTurn));
       }
       this.#revision = list.revision;
       this.#follow(list.revision);
@@ -254,7 +257,7 @@ class WatchStream {
   /** Sends what waits for as long as the connection takes it. */
   #drain(): void {
     let sent = 0;
-    while (!this.#isBlocked && !this.#isOver) {
+    while (!this.#isBlocked && !this.#isOver && sent < sentPerTurn) {
       const event = this.#waiting[sent];
       if (event === undefined) break;
       sent++;
@@ -263,10 +266,18 @@ class WatchStream {
     }
     if (sent > 0) this.#waiting.splice(0, sent);
     this.#initialCount = Math.max(0, this.#initialCount - sent);
+    if (sent === sentPerTurn) this.#drainLater();
     if (this.#waiting.length === 0 && this.#owesInitialMark && this.#watch !== null) {
       this.#owesInitialMark = false;
       this.#sendBookmark({ "k8s.io/initial-events-end": "true" });
     }
+  }
+
+  /** Blocked until then, so that events meanwhile only join those that wait. */
+  #drainLater(): void {
+    if (this.#isBlocked || this.#isOver) return;
+    this.#isBlocked = true;
+    this.#workspace.runtime.timers.after(0, () => this.resume());
   }
 
   #bookmark(): void {

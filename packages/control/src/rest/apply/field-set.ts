@@ -6,8 +6,8 @@ export type FieldsV1 = { [step: string]: FieldsV1 };
 
 export class FieldSet {
   /** Whether the field this node stands for is in the set, not only fields below it. */
-  isMember = false;
-  readonly below = new Map<string, FieldSet>();
+  isMember: boolean = false;
+  readonly below: Map<string, FieldSet> = new Map();
 
   get isEmpty(): boolean {
     return !this.isMember && this.below.size === 0;

@@ -3,7 +3,7 @@
 
 import { listKey, type Schema } from "@weft/api";
 import { type Fields, isFields } from "../body.ts";
-import { isDeepEqual } from "../codec.ts";
+import { copyJson, isDeepEqual } from "../codec.ts";
 import { FieldSet } from "./field-set.ts";
 
 /** A part of a value that has fields of its own. */
@@ -144,7 +144,7 @@ export function withNamedMembers(schema: Schema, set: FieldSet): FieldSet {
 export function mergeApplied(schema: Schema, standing: unknown, applied: unknown): unknown {
   if (Array.isArray(applied)) return mergeLists(schema, standing, applied);
   if (!isFields(applied) || schema["x-kubernetes-map-type"] === "atomic") {
-    return structuredClone(applied);
+    return copyJson(applied);
   }
   const merged: Fields = isFields(standing) ? { ...standing } : {};
   for (const [key, value] of Object.entries(applied)) {
@@ -157,14 +157,14 @@ export function mergeApplied(schema: Schema, standing: unknown, applied: unknown
 function mergeLists(schema: Schema, standing: unknown, applied: readonly unknown[]): unknown {
   const type = schema["x-kubernetes-list-type"];
   if ((type !== "set" && type !== "map") || !Array.isArray(standing)) {
-    return structuredClone(applied);
+    return copyJson(applied);
   }
   const stepOf = type === "set" ? setStep : (item: unknown) => keyStep(schema, item);
   const merged: unknown[] = [...standing];
   const places = new Map(merged.map((item, index) => [stepOf(item), index]));
   for (const item of applied) {
     const place = places.get(stepOf(item));
-    if (place === undefined) merged.push(structuredClone(item));
+    if (place === undefined) merged.push(copyJson(item));
     else merged[place] = mergeApplied(schema.items ?? {}, merged[place], item);
   }
   return merged;
