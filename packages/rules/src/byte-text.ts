@@ -1,5 +1,6 @@
-// Header text as the wire has it: one character per byte. Configuration is Unicode; what goes into a header or
-// is compared with one is turned into the characters of its UTF-8 bytes once, when it is compiled.
+// Header text as the wire has it: one character per byte. Configuration is Unicode; what goes into
+// a header or is compared with one is turned into the characters of its UTF-8 bytes once, when it
+// is compiled.
 
 export function byteText(text: string): string {
   for (let i = 0; i < text.length; i++) {

@@ -1,4 +1,5 @@
-// Sets of characters as sorted, disjoint ranges [from, to, from, to, …] of code points, both ends included.
+// Sets of characters as sorted, disjoint ranges [from, to, from, to, …] of code points, both ends
+// included.
 
 export type CharSet = readonly number[];
 
@@ -72,9 +73,9 @@ export function intersects(a: CharSet, b: CharSet): boolean {
 }
 
 /**
- * The set with both cases of its ASCII letters, and the two letters beyond ASCII that Unicode folds to ASCII
- * ones (U+017F to s, U+212A to k); null for a set with other characters beyond ASCII, whose folding is
- * left to RE2.
+ * The set with both cases of its ASCII letters, and the two letters beyond ASCII that Unicode folds
+ * to ASCII ones (U+017F to s, U+212A to k); null for a set with other characters beyond ASCII,
+ * whose folding is left to RE2.
  */
 export function foldCase(set: CharSet): CharSet | null {
   const out = [...set];

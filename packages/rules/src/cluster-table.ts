@@ -1,4 +1,5 @@
-// What a request meets upstream: a cluster, its limits, how it watches its endpoints and how it dials them.
+// What a request meets upstream: a cluster, its limits, how it watches its endpoints and how it
+// dials them.
 
 import type { EndpointRow, EndpointTable } from "./endpoint-table.ts";
 import type { Fields, Protocol } from "./tables.ts";
@@ -74,7 +75,10 @@ export class CircuitLimitsRow {
   }
 }
 
-/** Retries may be `percent` of the requests under way, at least so many at once, at least so many a second. */
+/**
+ * Retries may be `percent` of the requests under way, at least so many at once, at least so many a
+ * second.
+ */
 export class RetryBudgetRow {
   readonly percent: number;
   readonly concurrencyMin: number;
@@ -152,7 +156,9 @@ export class SecretRow {
   }
 }
 
-/** How this cluster dials that endpoint: the first transport all of whose pairs the endpoint has. */
+/**
+ * How this cluster dials that endpoint: the first transport all of whose pairs the endpoint has.
+ */
 export function transportFor(cluster: ClusterRow, endpoint: EndpointRow): TransportRow | null {
   for (const transport of cluster.transports) {
     if (hasPairs(endpoint.transportMatch, transport.match)) return transport;

@@ -110,7 +110,9 @@ function endpointsName(message: Cluster, scope: Scope): string {
   return serviceName === "" ? message.name : serviceName;
 }
 
-/** What a TrafficPolicy may ask for. Those without an `lb_policy` of their own run as least request. */
+/**
+ * What a TrafficPolicy may ask for. Those without an `lb_policy` of their own run as least request.
+ */
 const algorithmLabels = [
   "RoundRobin",
   "Random",
@@ -213,7 +215,10 @@ function compileLimits(
   return { limits, retryBudget: compileBudget(first, hasRate, perSecondMin, scope) };
 }
 
-/** `min_retry_concurrency` is as near as Envoy comes to a rate; where the rate itself is given, it counts. */
+/**
+ * `min_retry_concurrency` is as near as Envoy comes to a rate; where the rate itself is given, it
+ * counts.
+ */
 function compileBudget(
   message: CircuitBreakers_Thresholds,
   hasRate: boolean,
@@ -282,7 +287,9 @@ function enforced(count: number | undefined, percent: number, scope: Scope): num
   return percent === 0 ? 0 : (count ?? 5);
 }
 
-/** Matches in order; after them, or without any, the cluster's own socket, for every other endpoint. */
+/**
+ * Matches in order; after them, or without any, the cluster's own socket, for every other endpoint.
+ */
 function compileTransports(message: Cluster, scope: Scope): readonly TransportRow[] {
   const transports = message.transportSocketMatches.map((one, i) => {
     const at = scope.item("transport_socket_matches", i);

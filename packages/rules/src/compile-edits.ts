@@ -1,6 +1,7 @@
-// Header edits: `HeaderValueOption` and the lists of names to remove. Each level removes before it adds, and
-// levels follow each other from the most specific to the least, unless the table says otherwise (Envoy,
-// `most_specific_header_mutations_wins`). All levels of a request's way become one flat list.
+// Header edits: `HeaderValueOption` and the lists of names to remove. Each level removes before it
+// adds, and levels follow each other from the most specific to the least, unless the table says
+// otherwise (Envoy, `most_specific_header_mutations_wins`). All levels of a request's way become
+// one flat list.
 
 import {
   type HeaderValueOption,
@@ -87,7 +88,9 @@ function compileOption(option: HeaderValueOption, scope: Scope): HeaderEdit | nu
   return new HeaderEdit(action, header.key.toLowerCase(), value);
 }
 
-/** A `%` begins a command of Envoy's, which the built-in proxy does not run; `%%` is a percent sign. */
+/**
+ * A `%` begins a command of Envoy's, which the built-in proxy does not run; `%%` is a percent sign.
+ */
 function literalValue(text: string, scope: Scope): string | null {
   if (/[\0\r\n]/.test(text)) return scope.refuse("the value holds a control character");
   if (!text.includes("%")) return text;

@@ -1,4 +1,5 @@
-// What an endpoint change costs: node --conditions=@weft/source packages/rules/src/compile-endpoints.bench.ts
+// What an endpoint change costs: node --conditions=@weft/source
+// packages/rules/src/compile-endpoints.bench.ts
 
 import { bench, run } from "mitata";
 import { ClusterLoadAssignment } from "@weft/xds/messages/envoy/config/endpoint/v3/endpoint.js";

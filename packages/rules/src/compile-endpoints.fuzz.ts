@@ -1,5 +1,5 @@
-// Reading a new version of an assignment over its last one must give what reading it from nothing gives, and
-// must take over every row whose bytes stayed where the search finds them.
+// Reading a new version of an assignment over its last one must give what reading it from nothing
+// gives, and must take over every row whose bytes stayed where the search finds them.
 
 import assert from "node:assert/strict";
 import { ClusterLoadAssignment } from "@weft/xds/messages/envoy/config/endpoint/v3/endpoint.js";

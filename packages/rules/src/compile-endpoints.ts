@@ -1,7 +1,8 @@
-// `ClusterLoadAssignment`, incrementally: of ten thousand endpoints of which one changed, one is decoded. The
-// entries of a locality are compared with those of its last version as bytes. Where the bytes are the same
-// from an entry's first byte on, reading them gives the same entries, so their rows are taken over; where they
-// differ, one entry is decoded, and the search for common ground goes on behind it.
+// `ClusterLoadAssignment`, incrementally: of ten thousand endpoints of which one changed, one is
+// decoded. The entries of a locality are compared with those of its last version as bytes. Where
+// the bytes are the same from an entry's first byte on, reading them gives the same entries, so
+// their rows are taken over; where they differ, one entry is decoded, and the search for common
+// ground goes on behind it.
 
 import { HealthStatus } from "@weft/xds/messages/envoy/config/core/v3/health_check.js";
 import type { Address } from "@weft/xds/messages/envoy/config/core/v3/address.js";

@@ -1,5 +1,5 @@
-// `Listener` and its filter chains. The built-in proxy tells two kinds of connection apart, by their first
-// byte: TLS and anything else; so a listener has at most one chain for each.
+// `Listener` and its filter chains. The built-in proxy tells two kinds of connection apart, by
+// their first byte: TLS and anything else; so a listener has at most one chain for each.
 
 import { TrafficDirection } from "@weft/xds/messages/envoy/config/core/v3/base.js";
 import { Listener } from "@weft/xds/messages/envoy/config/listener/v3/listener.js";

@@ -1,5 +1,5 @@
-// What a route asks of a request: `RouteMatch`, `HeaderMatcher`, `QueryParameterMatcher` and `StringMatcher`
-// of Envoy v3.
+// What a route asks of a request: `RouteMatch`, `HeaderMatcher`, `QueryParameterMatcher` and
+// `StringMatcher` of Envoy v3.
 
 import type {
   HeaderMatcher,

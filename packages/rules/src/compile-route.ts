@@ -1,5 +1,6 @@
-// One route: `Route` with its `RouteAction`, `RedirectAction` or `DirectResponseAction`, and what `dev.weft`
-// says beside it. Everything that levels above it decide (header edits, retries, mirrors) comes in `context`.
+// One route: `Route` with its `RouteAction`, `RedirectAction` or `DirectResponseAction`, and what
+// `dev.weft` says beside it. Everything that levels above it decide (header edits, retries,
+// mirrors) comes in `context`.
 
 import {
   type RedirectAction,

@@ -1,9 +1,9 @@
-// `RouteConfiguration`: a table of virtual hosts, found by the authority's text. One configuration holds a
-// namespace's whole view of the mesh, so a virtual host whose bytes did not change keeps its row.
+// `RouteConfiguration`: a table of virtual hosts, found by the authority's text. One configuration
+// holds a namespace's whole view of the mesh, so a virtual host whose bytes did not change keeps
+// its row.
 
 import { RouteConfiguration } from "@weft/xds/messages/envoy/config/route/v3/route.js";
 import { VirtualHost } from "@weft/xds/messages/envoy/config/route/v3/route_components.js";
-import { byteText } from "./byte-text.ts";
 import { compileEdits, type EditLevel } from "./compile-edits.ts";
 import { compileRetry } from "./compile-retry.ts";
 import { compileMirrors, compileRoute, type RouteContext } from "./compile-route.ts";
@@ -145,7 +145,6 @@ class TableBuilder {
   readonly #errorsBefore: number;
   readonly #rows: VirtualHostRow[] = [];
   readonly #names = new Set<string>();
-  readonly #domains = new Map<string, VirtualHostRow>();
   readonly #exact = new Map<string, VirtualHostRow>();
   readonly #anyPort = new Map<string, VirtualHostRow>();
   readonly #suffixes: WildcardRow[] = [];
@@ -161,14 +160,9 @@ class TableBuilder {
     this.#rows.push(row);
     if (this.#names.has(row.name)) scope.at("name").refuse(`${row.name} occurs twice`);
     this.#names.add(row.name);
-    for (const domain of row.domains) {
-      const text = byteText(domain.toLowerCase());
-      const owner = this.#domains.get(text);
-      if (owner !== undefined) {
-        scope.at("domains").refuse(`${domain} belongs to ${owner.name} already`);
-      }
-      this.#domains.set(text, row);
-      this.#index(text, row, scope);
+    for (const text of row.domainTexts) {
+      const owner = this.#index(text, row, scope);
+      if (owner !== null) scope.at("domains").refuse(`${text} belongs to ${owner.name} already`);
     }
   }
 
@@ -196,14 +190,42 @@ class TableBuilder {
     });
   }
 
-  #index(text: string, virtualHost: VirtualHostRow, scope: Scope): void {
+  /** Answers whose the domain was before. */
+  #index(text: string, row: VirtualHostRow, scope: Scope): VirtualHostRow | null {
     const star = text.indexOf("*");
-    if (text === "*") this.#any = virtualHost;
-    else if (star < 0) this.#exact.set(text, virtualHost);
-    else if (text.indexOf("*", star + 1) >= 0 || (star > 0 && star < text.length - 1)) {
-      scope.at("domains").refuse(`${text} has a * that is neither first nor last`);
-    } else if (star === 0) this.#suffixes.push({ text: text.slice(1), virtualHost });
-    else if (text.endsWith(":*")) this.#anyPort.set(text.slice(0, -1), virtualHost);
-    else this.#prefixes.push({ text: text.slice(0, -1), virtualHost });
+    if (star < 0) return putNew(this.#exact, text, row);
+    if (text === "*") {
+      const owner = this.#any;
+      this.#any = row;
+      return owner;
+    }
+    if (text.indexOf("*", star + 1) >= 0 || (star > 0 && star < text.length - 1)) {
+      return scope.at("domains").refuse(`${text} has a * that is neither first nor last`);
+    }
+    if (star === 0) return pushNew(this.#suffixes, text.slice(1), row);
+    const before = text.slice(0, -1);
+    return before.endsWith(":")
+      ? putNew(this.#anyPort, before, row)
+      : pushNew(this.#prefixes, before, row);
   }
+}
+
+function putNew(
+  map: Map<string, VirtualHostRow>,
+  text: string,
+  row: VirtualHostRow,
+): VirtualHostRow | null {
+  const owner = map.get(text) ?? null;
+  map.set(text, row);
+  return owner;
+}
+
+function pushNew(
+  list: WildcardRow[],
+  text: string,
+  virtualHost: VirtualHostRow,
+): VirtualHostRow | null {
+  const owner = list.find((other) => other.text === text)?.virtualHost ?? null;
+  list.push({ text, virtualHost });
+  return owner;
 }

@@ -1,5 +1,5 @@
-// Transport sockets: TLS towards downstreams and upstreams, or none. Keys and certificates are named, never
-// carried: `workload` is the agent's, `bundle` comes as a Secret resource.
+// Transport sockets: TLS towards downstreams and upstreams, or none. Keys and certificates are
+// named, never carried: `workload` is the agent's, `bundle` comes as a Secret resource.
 
 import type { TransportSocket } from "@weft/xds/messages/envoy/config/core/v3/base.js";
 import type { CertificateValidationContext } from "@weft/xds/messages/envoy/extensions/transport_sockets/tls/v3/common.js";

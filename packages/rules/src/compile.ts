@@ -1,6 +1,7 @@
-// From xDS resources to rows, resource by resource: what did not change keeps its row object. Compiling never
-// throws; what cannot be done is an error that names resource, field and reason. `proxy/config/check.ts`
-// refuses a response with any error, so in a worker the list is always empty.
+// From xDS resources to rows, resource by resource: what did not change keeps its row object.
+// Compiling never throws; what cannot be done is an error that names resource, field and reason.
+// `proxy/config/check.ts` refuses a response with any error, so in a worker the list is always
+// empty.
 
 import type { ClusterRow, SecretRow } from "./cluster-table.ts";
 import { compileCluster } from "./compile-clusters.ts";
@@ -29,7 +30,9 @@ export interface ResourceChange {
   readonly removed: readonly string[];
 }
 
-/** Everything a worker runs by. Immutable: a change makes new tables that share the unchanged rows. */
+/**
+ * Everything a worker runs by. Immutable: a change makes new tables that share the unchanged rows.
+ */
 export interface Tables {
   readonly listeners: ReadonlyMap<string, ListenerRow>;
   readonly routes: ReadonlyMap<string, RouteTable>;

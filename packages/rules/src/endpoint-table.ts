@@ -1,5 +1,5 @@
-// The endpoints of one ClusterLoadAssignment. A table keeps the bytes it was read from, so that the next
-// version of the same resource decodes only what differs (`compile-endpoints.ts`).
+// The endpoints of one ClusterLoadAssignment. A table keeps the bytes it was read from, so that the
+// next version of the same resource decodes only what differs (`compile-endpoints.ts`).
 
 import type { Fields } from "./tables.ts";
 
@@ -37,7 +37,10 @@ export class EndpointRow {
   }
 }
 
-/** Where the entries of one locality stand in the bytes: one after the other, without anything between. */
+/**
+ * Where the entries of one locality stand in the bytes: one after the other, without anything
+ * between.
+ */
 export interface LocalityBytes {
   /** Offset of the first entry's tag. */
   readonly from: number;

@@ -1,6 +1,7 @@
-// Headers and query parameters of a request against a route's matchers, with Envoy's meaning: repeated headers
-// are joined by a comma, a missing header never matches (unless it counts as empty), of repeated parameters
-// the first counts, and parameters are compared as they are written, without decoding.
+// Headers and query parameters of a request against a route's matchers, with Envoy's meaning:
+// repeated headers are joined by a comma, a missing header never matches (unless it counts as
+// empty), of repeated parameters the first counts, and parameters are compared as they are written,
+// without decoding.
 
 import type { RequestView } from "./match.ts";
 import type { HeaderMatchRow, QueryMatchRow, TextMatchRow } from "./tables.ts";
@@ -44,7 +45,10 @@ function isInRange(value: string, from: number, to: number): boolean {
   return number >= from && number < to;
 }
 
-/** A field's values joined by a comma, or a part of the request line for names with a colon; null: none. */
+/**
+ * A field's values joined by a comma, or a part of the request line for names with a colon; null:
+ * none.
+ */
 export function fieldValue(request: RequestView, name: string): string | null {
   switch (name) {
     case ":method":
@@ -67,7 +71,9 @@ export function fieldValue(request: RequestView, name: string): string | null {
   return joined;
 }
 
-/** The first parameter of that name, as written; "" when it has no value; null when it is not there. */
+/**
+ * The first parameter of that name, as written; "" when it has no value; null when it is not there.
+ */
 export function queryValue(query: string, name: string): string | null {
   for (let at = 1; at <= query.length; ) {
     const amp = query.indexOf("&", at);

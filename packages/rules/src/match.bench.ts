@@ -1,4 +1,5 @@
-// What a request pays for its route: node --conditions=@weft/source packages/rules/src/match.bench.ts
+// What a request pays for its route: node --conditions=@weft/source
+// packages/rules/src/match.bench.ts
 
 import { bench, run, summary } from "mitata";
 import { matchRoute, matchVirtualHost } from "./match.ts";

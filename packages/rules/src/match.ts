@@ -32,7 +32,10 @@ export function matchVirtualHost(table: RouteTable, authority: string): VirtualH
   );
 }
 
-/** Where the port begins, at its colon; -1 without a port. The colons of an IPv6 address are in brackets. */
+/**
+ * Where the port begins, at its colon; -1 without a port. The colons of an IPv6 address are in
+ * brackets.
+ */
 function portColon(authority: string): number {
   const colon = authority.lastIndexOf(":");
   return colon > 0 && authority.indexOf("]", colon) < 0 ? colon : -1;
@@ -56,8 +59,8 @@ function matchPrefix(domains: DomainIndex, name: string, colon: number): Virtual
   return anyPort ?? null;
 }
 
-// Candidate lists of the request being matched, and how far each is used. Matching is synchronous, so one set
-// serves all.
+// Candidate lists of the request being matched, and how far each is used. Matching is synchronous,
+// so one set serves all.
 const lists: (readonly number[])[] = [];
 const places: number[] = [];
 

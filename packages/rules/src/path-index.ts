@@ -1,7 +1,8 @@
-// Which routes of a virtual host a path can meet, without looking at each. Exact paths and prefixes hang in
-// one radix tree that is walked once along the path; routes that a tree cannot hold (regular expressions,
-// case-insensitive paths) are always candidates. The answer is a few ascending lists of route indices: taking
-// the smallest of them first keeps the order of the table, so that the first match wins as without an index.
+// Which routes of a virtual host a path can meet, without looking at each. Exact paths and prefixes
+// hang in one radix tree that is walked once along the path; routes that a tree cannot hold
+// (regular expressions, case-insensitive paths) are always candidates. The answer is a few
+// ascending lists of route indices: taking the smallest of them first keeps the order of the table,
+// so that the first match wins as without an index.
 
 import type { RouteRow } from "./tables.ts";
 
@@ -51,7 +52,9 @@ export class PathIndex {
     return this.#unindexed;
   }
 
-  /** Puts the candidate lists of a path into `lists` from the start and answers how many there are. */
+  /**
+   * Puts the candidate lists of a path into `lists` from the start and answers how many there are.
+   */
   find(path: string, lists: (readonly number[])[]): number {
     let count = 0;
     if (this.#unindexed.length > 0) lists[count++] = this.#unindexed;

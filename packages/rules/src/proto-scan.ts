@@ -1,5 +1,6 @@
-// Walks the fields of an encoded protobuf message without decoding them, so that large resources can be
-// compared piece by piece with their last version. https://protobuf.dev/programming-guides/encoding/
+// Walks the fields of an encoded protobuf message without decoding them, so that large resources
+// can be compared piece by piece with their last version.
+// https://protobuf.dev/programming-guides/encoding/
 
 /** Thrown for bytes that are no message; the compiler turns it into a refusal of the resource. */
 export class ProtoError extends Error {}
@@ -82,7 +83,8 @@ export class ProtoScan {
 export function textField(bytes: Uint8Array, from: number, to: number, field: number): string {
   const scan = new ProtoScan(bytes, from, to);
   while (scan.next()) {
-    if (scan.field === field) return Buffer.from(bytes.subarray(scan.from, scan.to)).toString();
+    if (scan.field !== field) continue;
+    return Buffer.from(bytes.buffer, bytes.byteOffset + scan.from, scan.to - scan.from).toString();
   }
   return "";
 }

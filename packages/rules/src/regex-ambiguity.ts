@@ -1,13 +1,14 @@
 // Proves that a backtracking engine needs only linear time for an expression.
 //
-// The expression becomes its position automaton (Glushkov 1961): one position per character it can read, and
-// for each the positions that can come next. A backtracking engine walks runs of that automaton. If no word
-// leads to a position by two different runs, then at any point of a subject at most as many runs are alive as
-// there are positions, and the whole search takes at most (positions × length) steps, whatever the subject.
-// So: an edge, or a way to match nothing, that can be derived twice is ambiguous at once (`(a+)+`, `(a?|b?)`);
-// otherwise the automaton is multiplied with itself, and the expression is ambiguous when two different
-// positions reached by the same word can step to one position. Anchors count as always true, which only adds
-// runs. "Not proved" costs speed, never safety: such a pattern runs on the RE2 engine.
+// The expression becomes its position automaton (Glushkov 1961): one position per character it can
+// read, and for each the positions that can come next. A backtracking engine walks runs of that
+// automaton. If no word leads to a position by two different runs, then at any point of a subject
+// at most as many runs are alive as there are positions, and the whole search takes at most
+// (positions × length) steps, whatever the subject. So: an edge, or a way to match nothing, that
+// can be derived twice is ambiguous at once (`(a+)+`, `(a?|b?)`); otherwise the automaton is
+// multiplied with itself, and the expression is ambiguous when two different positions reached by
+// the same word can step to one position. Anchors count as always true, which only adds runs. "Not
+// proved" costs speed, never safety: such a pattern runs on the RE2 engine.
 
 import { type CharSet, intersects } from "./char-set.ts";
 import type { RegexNode } from "./regex-syntax.ts";
@@ -32,7 +33,9 @@ interface Part {
 
 const startPosition = 0;
 
-/** Methods answer null or false as soon as the expression is known to be ambiguous, or too large. */
+/**
+ * Methods answer null or false as soon as the expression is known to be ambiguous, or too large.
+ */
 class Automaton {
   readonly #sets: CharSet[] = [[]];
   readonly #next: number[][] = [[]];

@@ -1,7 +1,8 @@
-// The part of RE2's syntax (https://github.com/google/re2/wiki/Syntax) that we understand well enough to hand
-// to V8: literals, classes, groups, alternation, repetition, anchors, and the flags `i` and `s` at the start. A
-// pattern outside of it is not an error: it runs on the RE2 engine, which alone decides what is valid. The tree
-// is written back for V8 from scratch, so that no construct can mean something else there.
+// The part of RE2's syntax (https://github.com/google/re2/wiki/Syntax) that we understand well
+// enough to hand to V8: literals, classes, groups, alternation, repetition, anchors, and the flags
+// `i` and `s` at the start. A pattern outside of it is not an error: it runs on the RE2 engine,
+// which alone decides what is valid. The tree is written back for V8 from scratch, so that no
+// construct can mean something else there.
 
 import {
   anyChar,

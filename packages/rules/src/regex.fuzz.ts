@@ -1,5 +1,5 @@
-// Both engines must agree on every pattern that V8 may run, and backtracking over such a pattern must stay
-// within the bound that the proof promises, also on subjects made to hurt.
+// Both engines must agree on every pattern that V8 may run, and backtracking over such a pattern
+// must stay within the bound that the proof promises, also on subjects made to hurt.
 
 import assert from "node:assert/strict";
 import { RE2JS } from "re2js";
@@ -106,7 +106,9 @@ function stepBound(node: RegexNode): number {
 
 type Rest = (at: number) => boolean;
 
-/** A backtracking matcher as V8's, which counts its steps and never succeeds early: the worst case. */
+/**
+ * A backtracking matcher as V8's, which counts its steps and never succeeds early: the worst case.
+ */
 function countSteps(node: RegexNode, subject: readonly string[], stop: number): number {
   let steps = 0;
   const walk = (part: RegexNode, at: number, rest: Rest): boolean => {

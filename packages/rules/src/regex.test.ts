@@ -1,4 +1,5 @@
-// What RE2's syntax and meaning demand, which engine a pattern gets, and that published attacks end.
+// What RE2's syntax and meaning demand, which engine a pattern gets, and that published attacks
+// end.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -46,7 +47,8 @@ test("what routes usually hold runs on V8", () => {
   for (const text of usual) assert.equal(pattern(text).engine, "v8", text);
 });
 
-// OWASP, regexlib, the outage reports of Stack Overflow (2016) and Cloudflare (2019), and CVE records.
+// OWASP, regexlib, the outage reports of Stack Overflow (2016) and Cloudflare (2019), and CVE
+// records.
 const attacks: readonly (readonly [pattern: string, piece: string])[] = [
   ["(a+)+$", "a"],
   ["([a-zA-Z]+)*", "a"],

@@ -1,7 +1,8 @@
-// Regular expressions with RE2's syntax and meaning (decision D9). RE2 decides what is valid, so that Envoy
-// accepts the same. A pattern that `regex-ambiguity.ts` proves harmless runs on V8's engine, any other on
-// re2js, whose time is linear in the subject. Pattern, program and subject are bounded. Subjects are header
-// text, one character per byte: bytes beyond ASCII are read as UTF-8, as RE2 does in Envoy.
+// Regular expressions with RE2's syntax and meaning (decision D9). RE2 decides what is valid, so
+// that Envoy accepts the same. A pattern that `regex-ambiguity.ts` proves harmless runs on V8's
+// engine, any other on re2js, whose time is linear in the subject. Pattern, program and subject are
+// bounded. Subjects are header text, one character per byte: bytes beyond ASCII are read as UTF-8,
+// as RE2 does in Envoy.
 
 import { RE2JS } from "re2js";
 import { isUnambiguous } from "./regex-ambiguity.ts";
@@ -20,7 +21,9 @@ export class Pattern {
   readonly #linear: RE2JS;
   /** Anchored at both ends; null on the RE2 engine. */
   readonly #whole: RegExp | null;
-  /** For replacing: only where the pattern itself is anchored, so that V8 looks at one place only. */
+  /**
+   * For replacing: only where the pattern itself is anchored, so that V8 looks at one place only.
+   */
   readonly #anchored: RegExp | null;
   readonly #groupCount: number;
 
@@ -43,7 +46,9 @@ export class Pattern {
     return this.#whole === null ? this.#linear.testExact(text) : this.#whole.test(text);
   }
 
-  /** Replaces every match; `\0` to `\9` in the substitution stand for groups, `\\` for a backslash. */
+  /**
+   * Replaces every match; `\0` to `\9` in the substitution stand for groups, `\\` for a backslash.
+   */
   replaceAll(subject: string, substitution: string): string {
     if (subject.length > subjectLengthMax) return subject;
     const text = characters(subject);

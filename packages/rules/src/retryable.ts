@@ -1,7 +1,8 @@
-// Whether the outcome of an attempt may be followed by another attempt: Envoy's `retry_on` conditions
-// (https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter), narrowed by
-// the methods that `dev.weft` allows. Budget, limits, the number of attempts and whether a response byte has
-// gone downstream are not looked at here.
+// Whether the outcome of an attempt may be followed by another attempt: Envoy's `retry_on`
+// conditions
+// (https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter),
+// narrowed by the methods that `dev.weft` allows. Budget, limits, the number of attempts and
+// whether a response byte has gone downstream are not looked at here.
 
 import { headerValue } from "@weft/wire";
 import type { RetryRow } from "./tables.ts";

@@ -1,6 +1,6 @@
-// What a route changes: path and authority on the way up, the location of a redirect, headers both ways. The
-// meaning is Envoy's (`RouteAction`, `RedirectAction`, `HeaderValueOption`), which the control plane compiles
-// the Gateway API's filters to.
+// What a route changes: path and authority on the way up, the location of a redirect, headers both
+// ways. The meaning is Envoy's (`RouteAction`, `RedirectAction`, `HeaderValueOption`), which the
+// control plane compiles the Gateway API's filters to.
 
 import { appendHeader, hasHeader, type HeaderList, removeHeader, setHeader } from "@weft/wire";
 import { fieldValue } from "./match-fields.ts";
@@ -61,8 +61,8 @@ export function rewriteAuthority(
 }
 
 /**
- * The Location of a redirect; `scheme` is the downstream's. A port that is the scheme's own is left out
- * (Gateway API, HTTPRequestRedirectFilter), be it configured or the request's.
+ * The Location of a redirect; `scheme` is the downstream's. A port that is the scheme's own is left
+ * out (Gateway API, HTTPRequestRedirectFilter), be it configured or the request's.
  */
 export function redirectLocation(
   row: RedirectRow,

@@ -1,6 +1,7 @@
-// A route configuration in the form it is searched: virtual hosts by the authority's text, routes by path.
-// Indexes and bytes are private, so that printing a table shows its rows alone.
+// A route configuration in the form it is searched: virtual hosts by the authority's text, routes
+// by path. Indexes and bytes are private, so that printing a table shows its rows alone.
 
+import { byteText } from "./byte-text.ts";
 import type { PathIndex } from "./path-index.ts";
 import { sameBytes } from "./proto-scan.ts";
 import type { RouteRow } from "./tables.ts";
@@ -26,6 +27,7 @@ export class VirtualHostRow {
   readonly port: number;
   readonly protocol: string;
   readonly #paths: PathIndex;
+  readonly #domainTexts: readonly string[];
 
   constructor(fields: VirtualHostFields, paths: PathIndex) {
     this.name = fields.name;
@@ -36,11 +38,17 @@ export class VirtualHostRow {
     this.port = fields.port;
     this.protocol = fields.protocol;
     this.#paths = paths;
+    this.#domainTexts = fields.domains.map((domain) => byteText(domain.toLowerCase()));
   }
 
   /** Which routes a path can meet. */
   get paths(): PathIndex {
     return this.#paths;
+  }
+
+  /** Domains as an authority is written: lower case, one character per byte. */
+  get domainTexts(): readonly string[] {
+    return this.#domainTexts;
   }
 }
 

@@ -1,10 +1,13 @@
-// Where in a resource the compiler is, so that a refusal names resource and field. A path costs nothing until
-// it is needed: a scope only knows its parent and its own name.
+// Where in a resource the compiler is, so that a refusal names resource and field. A path costs
+// nothing until it is needed: a scope only knows its parent and its own name.
 
 export interface CompileError {
   /** `Cluster catalog.shop.svc.cluster.local:80` */
   readonly resource: string;
-  /** Path of the field in proto names: `circuit_breakers.thresholds[0].max_requests`; "" for the whole. */
+  /**
+   * Path of the field in proto names: `circuit_breakers.thresholds[0].max_requests`; "" for the
+   * whole.
+   */
   readonly field: string;
   readonly reason: string;
 }
@@ -67,7 +70,9 @@ export class Scope {
   }
 }
 
-/** Fields that are maps: without keys they are absent, where an empty message is one that was set. */
+/**
+ * Fields that are maps: without keys they are absent, where an empty message is one that was set.
+ */
 const mapFields: ReadonlySet<string> = new Set([
   "filterMetadata",
   "namedEndpoints",

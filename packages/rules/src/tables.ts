@@ -1,6 +1,7 @@
-// The rows that a request meets: what a snapshot compiles to. One class per row, every field always present
-// (null when a policy is off), so that V8 sees one shape and a call site stays monomorphic. Rows are
-// immutable and printable: `JSON.stringify` of a row is what `weft proxy` shows (style section 4).
+// The rows that a request meets: what a snapshot compiles to. One class per row, every field always
+// present (null when a policy is off), so that V8 sees one shape and a call site stays monomorphic.
+// Rows are immutable and printable: `JSON.stringify` of a row is what `weft proxy` shows (style
+// section 4).
 
 import type { Pattern } from "./regex.ts";
 import type { RouteTable } from "./route-table.ts";
@@ -73,7 +74,9 @@ export class ChainRow {
   }
 }
 
-/** TLS towards a downstream. Secrets are names; the agent and the `bundle` resource hold the bytes. */
+/**
+ * TLS towards a downstream. Secrets are names; the agent and the `bundle` resource hold the bytes.
+ */
 export class DownstreamTlsRow {
   readonly requireClientCertificate: boolean;
   readonly alpn: readonly string[];

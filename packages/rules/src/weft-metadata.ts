@@ -1,6 +1,6 @@
-// `metadata.filter_metadata["dev.weft"]`: what Envoy cannot say and the built-in proxy must read (decision D3).
-// It is read strictly: an unknown field or a wrong type is an error, because it means that the two planes
-// do not agree on what was asked for.
+// `metadata.filter_metadata["dev.weft"]`: what Envoy cannot say and the built-in proxy must read
+// (decision D3). It is read strictly: an unknown field or a wrong type is an error, because it
+// means that the two planes do not agree on what was asked for.
 
 import type { Metadata } from "@weft/xds/messages/envoy/config/core/v3/base.js";
 import type { Scope } from "./scope.ts";

@@ -1,6 +1,6 @@
-// Accepts or refuses an xDS response whole. It compiles on the main thread what the workers are about to
-// compile, with the same code: what passes here cannot fail there. What the built-in proxy cannot do is
-// refused by name, never ignored.
+// Accepts or refuses an xDS response whole. It compiles on the main thread what the workers are
+// about to compile, with the same code: what passes here cannot fail there. What the built-in proxy
+// cannot do is refused by name, never ignored.
 
 import { type CompileError, compileChanges, type ResourceChange, type Tables } from "@weft/rules";
 

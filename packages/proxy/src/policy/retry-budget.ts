@@ -1,6 +1,6 @@
-// The retry budget: retries may be a share of the requests under way, at least so many at once, and at least
-// so many a second. It is counted over all workers of the proxy, in the cluster's shared counters. As in
-// Envoy, a cluster with a budget does not look at `maxRetries`.
+// The retry budget: retries may be a share of the requests under way, at least so many at once, and
+// at least so many a second. It is counted over all workers of the proxy, in the cluster's shared
+// counters. As in Envoy, a cluster with a budget does not look at `maxRetries`.
 
 import type { CircuitLimitsRow, RetryBudgetRow } from "@weft/rules";
 
@@ -39,10 +39,11 @@ function concurrencyMax(row: RetryBudgetRow | null, account: RetryAccount): numb
   return Math.max(share, row.concurrencyMin);
 }
 
-// The rate is a virtual schedule (GCRA): the clock word holds when the bucket would be full again, in 1/16 ms
-// of wall time modulo 2^32. Wall time, because workers share it and their monotonic clocks start at different
-// moments; a schedule more than a full bucket ahead can only come from a clock that jumped, and is dropped.
-const ticksPerMs = 16;
+// The rate is a virtual schedule (GCRA): the clock word holds when the bucket would be full again,
+// in microseconds of wall time modulo 2^32. Wall time, because workers share it and their monotonic
+// clocks start at different moments; a schedule more than a full bucket ahead can only come from a
+// clock that jumped, and is dropped.
+const ticksPerMs = 1000;
 const ticksPerSecond = 1000 * ticksPerMs;
 
 function takeToken(perSecond: number, account: RetryAccount, wallMs: number): boolean {

@@ -1,7 +1,7 @@
-// Circuit breaking: how many connections, waiting requests, requests and retries a cluster may have at once.
-// What a limit counts is per proxy, not per worker (decision D4), so the counters of a cluster live in one
-// SharedArrayBuffer. Each worker's share is kept beside the totals: when a worker dies with work in hand, the
-// main thread takes its share back.
+// Circuit breaking: how many connections, waiting requests, requests and retries a cluster may have
+// at once. What a limit counts is per proxy, not per worker (decision D4), so the counters of a
+// cluster live in one SharedArrayBuffer. Each worker's share is kept beside the totals: when a
+// worker dies with work in hand, the main thread takes its share back.
 
 import type { CircuitLimitsRow } from "@weft/rules";
 
@@ -11,7 +11,8 @@ const limits = { Connections: 0, Pending: 1, Requests: 2, Retries: 3 } as const;
 export const Limit: typeof limits = Object.freeze(limits);
 export type Limit = (typeof Limit)[keyof typeof Limit];
 
-// Layout in 32-bit words: totals, refusals since the start, the retry budget's clock, then a row per worker.
+// Layout in 32-bit words: totals, refusals since the start, the retry budget's clock, then a row
+// per worker.
 const refusedAt = 4;
 const retryClockAt = 8;
 const sharesAt = 16;
@@ -31,7 +32,9 @@ export function forgetWorker(counters: SharedArrayBuffer, worker: number): void 
   }
 }
 
-/** The counters of one cluster as one worker uses them; also a `RetryAccount` of the retry budget. */
+/**
+ * The counters of one cluster as one worker uses them; also a `RetryAccount` of the retry budget.
+ */
 export class CircuitBreaker {
   readonly limits: CircuitLimitsRow;
   readonly #words: Int32Array;

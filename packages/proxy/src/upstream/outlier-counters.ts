@@ -1,6 +1,6 @@
-// Outlier detection, the workers' half: consecutive errors of each endpoint, in memory that all workers share.
-// Pages never move, so an endpoint's counters stay valid as long as anyone holds them, however much the
-// cluster grows.
+// Outlier detection, the workers' half: consecutive errors of each endpoint, in memory that all
+// workers share. Pages never move, so an endpoint's counters stay valid as long as anyone holds
+// them, however much the cluster grows.
 
 import type { OutlierRow } from "@weft/rules";
 
@@ -63,8 +63,8 @@ export class SlotCounters {
   }
 
   /**
-   * Counts an attempt. True when a count has just reached its limit: then exactly one worker, this one, tells
-   * the main thread.
+   * Counts an attempt. True when a count has just reached its limit: then exactly one worker, this
+   * one, tells the main thread.
    */
   record(row: OutlierRow, outcome: Outcome): boolean {
     if (outcome === Outcome.Success) {

@@ -1,7 +1,8 @@
-// Outlier detection, the main thread's half: which endpoints sit out, for how long and why. Workers count
-// consecutive errors in shared memory (`outlier-counters.ts`) and tell here only when a count reaches its
-// limit; everything else happens on a sweep, off the request. As in Envoy, an endpoint's n-th ejection in a
-// row lasts n times the base, and n falls by one for every interval it stays in.
+// Outlier detection, the main thread's half: which endpoints sit out, for how long and why. Workers
+// count consecutive errors in shared memory (`outlier-counters.ts`) and tell here only when a count
+// reaches its limit; everything else happens on a sweep, off the request. As in Envoy, an
+// endpoint's n-th ejection in a row lasts n times the base, and n falls by one for every interval
+// it stays in.
 
 import type { EndpointTable, OutlierRow } from "@weft/rules";
 import {
@@ -73,8 +74,8 @@ export class OutlierDetector {
   }
 
   /**
-   * A cluster is new, or its settings or endpoints changed. Answers where workers count, in the order of
-   * `table.rows`; send it to them together with the resource.
+   * A cluster is new, or its settings or endpoints changed. Answers where workers count, in the
+   * order of `table.rows`; send it to them together with the resource.
    */
   setCluster(
     name: string,

@@ -1,7 +1,7 @@
-// Least request: of a few endpoints drawn by weight (two unless told otherwise), the one with the fewest
-// attempts under way for its weight. Two choices are nearly as good as looking at all of them, and do not make
-// every worker run to the same idle endpoint (Mitzenmacher 2001). On a tie the first drawn wins, so that an
-// idle cluster is used in proportion to weight.
+// Least request: of a few endpoints drawn by weight (two unless told otherwise), the one with the
+// fewest attempts under way for its weight. Two choices are nearly as good as looking at all of
+// them, and do not make every worker run to the same idle endpoint (Mitzenmacher 2001). On a tie
+// the first drawn wins, so that an idle cluster is used in proportion to weight.
 
 import { type Candidate, type Chance, type Picker, pickUntried } from "./picker.ts";
 import { indexOnLine, lineLength, weightLine } from "./weighted.ts";
@@ -44,7 +44,10 @@ export class LeastRequestPicker<E extends Candidate> implements Picker<E> {
     return this.#line === null ? Math.floor(point) : indexOnLine(this.#line, point);
   }
 
-  /** Another one than `index`: exactly so for equal weights, else the neighbour when the draw repeats. */
+  /**
+   * Another one than `index`: exactly so for equal weights, else the neighbour when the draw
+   * repeats.
+   */
   #drawOther(index: number): number {
     if (this.#line === null) {
       const other = Math.floor(this.#chance.next() * (this.size - 1));

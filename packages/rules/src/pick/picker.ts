@@ -1,9 +1,12 @@
-// What all pickers share. A picker is made for one set of endpoints and never changes: a balancer replaces it
-// when endpoints, health or ejections change, and an exchange picks from the one it began with.
+// What all pickers share. A picker is made for one set of endpoints and never changes: a balancer
+// replaces it when endpoints, health or ejections change, and an exchange picks from the one it
+// began with.
 
 import type { EndpointRow } from "../endpoint-table.ts";
 
-/** What a picker needs to know about an endpoint; the proxy's own endpoint objects are candidates. */
+/**
+ * What a picker needs to know about an endpoint; the proxy's own endpoint objects are candidates.
+ */
 export interface Candidate {
   readonly row: EndpointRow;
   /** Attempts under way, kept by the proxy. */
@@ -33,8 +36,8 @@ export function isUsable(candidate: Candidate, ejected: ReadonlySet<string>): bo
 const redraws = 4;
 
 /**
- * A few fresh picks, which keep the algorithm's preference; then the first untried endpoint from a random
- * place on; then, when all were tried, any.
+ * A few fresh picks, which keep the algorithm's preference; then the first untried endpoint from a
+ * random place on; then, when all were tried, any.
  */
 export function pickUntried<E extends Candidate>(
   picker: Picker<E>,

@@ -1,9 +1,9 @@
-// Round robin: over a whole turn each endpoint is picked exactly as often as its weight says, and evenly
-// spread within the turn. Equal weights are a plain index. Otherwise the turn walks the line of weights in
-// steps of about the golden section of its length, with a step that has no divisor in common with the length:
-// every unit of the line is met once a turn, and neighbouring picks are far apart. The place in the turn is the
-// only thing that moves; it starts at random so that workers and fresh pickers do not all begin with the
-// first endpoint.
+// Round robin: over a whole turn each endpoint is picked exactly as often as its weight says, and
+// evenly spread within the turn. Equal weights are a plain index. Otherwise the turn walks the line
+// of weights in steps of about the golden section of its length, with a step that has no divisor in
+// common with the length: every unit of the line is met once a turn, and neighbouring picks are far
+// apart. The place in the turn is the only thing that moves; it starts at random so that workers
+// and fresh pickers do not all begin with the first endpoint.
 
 import { type Candidate, type Chance, type Picker, pickUntried } from "./picker.ts";
 import { greatestCommonDivisor, indexOnLine, lineLength, weightLine } from "./weighted.ts";

@@ -1,4 +1,5 @@
-// Shares by weight: the weights laid end to end on a line, and a binary search for the one under a point.
+// Shares by weight: the weights laid end to end on a line, and a binary search for the one under a
+// point.
 
 /** Where each weight ends on the line; null when all are equal, so that an index will do. */
 export function weightLine(weights: readonly number[]): Float64Array | null {
