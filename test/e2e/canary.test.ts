@@ -59,7 +59,7 @@ test("a canary under load loses nothing", { timeout: 240_000 }, async (context) 
   await mesh.ready("catalog", 3);
   await mesh.ready("client", 1);
   const admin = await adminPort(mesh, "client");
-  const upstream = await upstreamPort(admin);
+  const upstream = Number((await client.printed(/UPSTREAM 127\.0\.0\.1:(\d+)/))[1]);
 
   const load = new SteadyLoad({ port: upstream, ratePerSecond: 500, connections: 16 });
   context.after(() => load.stop());
@@ -128,12 +128,4 @@ async function adminPort(mesh: Mesh, service: string): Promise<number> {
   }>("get", "workloads");
   const own = list.items.find((item) => item.metadata.labels?.["weft.dev/service"] === service);
   return own?.status?.proxy?.adminPort ?? 0;
-}
-
-/** The admin port of a proxy lists its listeners; the `--upstream` one is named for the flag. */
-async function upstreamPort(admin: number): Promise<number> {
-  const answer = await fetch(`http://127.0.0.1:${admin}/listeners`);
-  const { items } = (await answer.json()) as { items: { name: string; address: string }[] };
-  const own = items.find((item) => item.name.startsWith("upstream/"));
-  return Number(own?.address.split(":").at(-1) ?? 0);
 }
