@@ -1,4 +1,5 @@
-// kubectl as tests run it: a real binary with a configuration and a home of its own against one server.
+// kubectl as tests run it: a real binary with a configuration and a home of its own against one
+// server.
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

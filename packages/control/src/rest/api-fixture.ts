@@ -6,13 +6,13 @@ import type { HistoryLimits } from "../store/versions.ts";
 import type { RestRequest, RestResponse } from "./request.ts";
 import { createRest, type Rest } from "./rest.ts";
 
-export interface CallOptions {
+interface CallOptions {
   readonly body?: unknown;
   readonly type?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: RestResponse["headers"];
   // Answers are looked into by tests that know what they asked for.
@@ -20,7 +20,7 @@ export interface Answer {
   readonly body: any;
 }
 
-export interface WatchRecord {
+interface WatchRecord {
   /** `ADDED name`, `BOOKMARK 7`, `ERROR 410`. */
   readonly lines: string[];
   readonly events: { readonly type: string; readonly object: Record<string, unknown> }[];

@@ -9,12 +9,12 @@ export interface WriteOptions {
   readonly fieldManager: string;
 }
 
-export interface DeleteOptions {
+interface DeleteOptions {
   /** Delete only the object with this uid; another one of the same name stays (409). */
   readonly uid?: string;
 }
 
-export interface ObjectList<T> {
+interface ObjectList<T> {
   readonly items: readonly T[];
   /** The store revision the list was read at. */
   readonly resourceVersion: string;

@@ -17,15 +17,7 @@ import {
   unavailable,
 } from "./status.ts";
 
-export type {
-  DeleteOptions,
-  EventText,
-  InvolvedObject,
-  ObjectEvent,
-  ObjectList,
-  Objects,
-  WriteOptions,
-} from "./objects.ts";
+export type { ObjectEvent, Objects } from "./objects.ts";
 
 /** Everything an operation works on. */
 export interface Workspace extends Rules {

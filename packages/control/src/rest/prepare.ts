@@ -174,14 +174,14 @@ const nameLetters = "bcdfghjklmnpqrstvwxz2456789";
 const generatedPrefixMax = 58;
 
 /** Five letters that spell no words. */
-export function generatedName(runtime: Runtime, prefix: string): string {
+function generatedName(runtime: Runtime, prefix: string): string {
   let name = prefix.slice(0, generatedPrefixMax);
   for (let i = 0; i < 5; i++) name += nameLetters[runtime.random.integer(nameLetters.length)];
   return name;
 }
 
 /** RFC 9562 §5.4: a random UUID. */
-export function newUid(runtime: Runtime): string {
+function newUid(runtime: Runtime): string {
   const bytes = runtime.random.bytes(16);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;

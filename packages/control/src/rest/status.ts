@@ -6,7 +6,7 @@ import { type FieldError, formatFieldError } from "@weft/api";
 import { MeshError } from "../errors.ts";
 import { StoreError } from "../store/store.ts";
 
-export interface StatusCause {
+interface StatusCause {
   readonly reason: string;
   readonly message: string;
   readonly field?: string;

@@ -40,7 +40,7 @@ export interface Show {
   mark(metadata: MarkMetadata): object;
 }
 
-export interface MarkMetadata {
+interface MarkMetadata {
   readonly resourceVersion: string;
   readonly annotations?: Readonly<Record<string, string>>;
 }

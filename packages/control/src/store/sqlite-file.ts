@@ -38,7 +38,7 @@ export const migrations: Migrations = [
 ];
 
 /** A store that cannot be opened, as one sentence for the user. */
-export class StoreRefusal extends Error {}
+class StoreRefusal extends Error {}
 
 export interface OpenFileOptions {
   readonly file: string;

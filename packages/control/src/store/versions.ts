@@ -231,11 +231,11 @@ interface PastView {
   readonly objects: ReadonlyMap<string, StoredObject>;
 }
 
-export function keyOf(event: WatchEvent): string {
+function keyOf(event: WatchEvent): string {
   return event.type === "put" ? event.object.key : event.key;
 }
 
-export function revisionOf(event: WatchEvent): number {
+function revisionOf(event: WatchEvent): number {
   return event.type === "put" ? event.object.modRevision : event.revision;
 }
 

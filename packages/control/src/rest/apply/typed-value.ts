@@ -16,7 +16,7 @@ interface Part {
 }
 
 /** The fields directly in a value, or null when the value is one field as a whole. */
-export function partsOf(schema: Schema, value: unknown): Part[] | null {
+function partsOf(schema: Schema, value: unknown): Part[] | null {
   if (Array.isArray(value)) {
     const type = schema["x-kubernetes-list-type"];
     const items = schema.items ?? {};
@@ -53,11 +53,11 @@ function namedSchema(schema: Schema, key: string): Schema | undefined {
   return properties !== undefined && Object.hasOwn(properties, key) ? properties[key] : undefined;
 }
 
-export function setStep(item: unknown): string {
+function setStep(item: unknown): string {
   return `v:${JSON.stringify(item)}`;
 }
 
-export function keyStep(schema: Schema, item: unknown): string {
+function keyStep(schema: Schema, item: unknown): string {
   const keys = isFields(item) ? listKey(schema, item) : {};
   const sorted = Object.fromEntries(Object.entries(keys).toSorted(([a], [b]) => (a < b ? -1 : 1)));
   return `k:${JSON.stringify(sorted)}`;
