@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { HttpConnectionManager } from "@weft/xds/messages/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js";
 import { TcpProxy } from "@weft/xds/messages/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.js";
 import { DownstreamTlsContext } from "@weft/xds/messages/envoy/extensions/transport_sockets/tls/v3/tls.js";
-import { compileSample, refusals } from "./sample-messages.ts";
+import { compileSample, printed, refusals } from "./sample-messages.ts";
 import type { ListenerRow } from "./tables.ts";
 
 function config(type: string, message: { finish(): Uint8Array } | null): object {
@@ -143,16 +143,13 @@ test("an inbound listener says what it is for", () => {
   );
   assert.deepEqual([row.servicePort, row.protocol], [8080, "http"]);
   assert.deepEqual([row.detectionTimeoutMs, row.goesOnUndetected], [250, true]);
-  assert.deepEqual(
-    { ...row.tlsChain?.tls },
-    {
-      requireClientCertificate: true,
-      alpn: ["http/1.1"],
-      certificateSecret: "workload",
-      rootsSecret: "bundle",
-      identities: [],
-    },
-  );
+  assert.deepEqual(printed(row.tlsChain?.tls), {
+    requireClientCertificate: true,
+    alpn: ["http/1.1"],
+    certificateSecret: "workload",
+    rootsSecret: "bundle",
+    identities: [],
+  });
 });
 
 test("an HTTP chain has its routes inside or by name", () => {

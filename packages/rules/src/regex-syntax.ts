@@ -119,7 +119,7 @@ class RegexParser {
 
   constructor(text: string) {
     const flags = /^\(\?([is]+)\)/.exec(text);
-    this.#chars = [...(flags === null ? text : text.slice(flags[0].length))];
+    this.#chars = Array.from(flags === null ? text : text.slice(flags[0].length));
     this.#ignoreCase = flags?.[1]?.includes("i") ?? false;
     this.#dotMatchesNewline = flags?.[1]?.includes("s") ?? false;
   }

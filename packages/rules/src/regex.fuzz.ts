@@ -48,7 +48,7 @@ export function fuzz(dice: Dice, steps: number): void {
       assert.equal(pattern.matches(bytes), linear.testExact(subject), where);
       if (pattern.engine === "re2" || node === null) continue;
       const bound = 4 * stepBound(node) * (subject.length + 1);
-      assert.ok(countSteps(node, [...subject], bound) <= bound, `too many steps: ${where}`);
+      assert.ok(countSteps(node, Array.from(subject), bound) <= bound, `too many steps: ${where}`);
       checkReplace(pattern, linear, bytes, where);
     }
   }

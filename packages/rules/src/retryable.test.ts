@@ -2,9 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { RetryPolicy } from "@weft/xds/messages/envoy/config/route/v3/route_components.js";
+import type {
+  RetryPolicy,
+  Route,
+} from "@weft/xds/messages/envoy/config/route/v3/route_components.js";
 import { AttemptFailure, isRetryableFailure, isRetryableResponse } from "./retryable.ts";
-import { type Partly, sampleRoutes, toCluster } from "./sample-messages.ts";
+import { type Partly, sampleRoutes } from "./sample-messages.ts";
 import type { RetryRow } from "./tables.ts";
 
 function retryRow(retryPolicy: Partly<RetryPolicy>, weft: object = {}): RetryRow {
@@ -15,7 +18,7 @@ function retryRow(retryPolicy: Partly<RetryPolicy>, weft: object = {}): RetryRow
       $case: "route",
       route: { clusterSpecifier: { $case: "cluster", cluster: "c" }, retryPolicy },
     },
-  } as typeof toCluster);
+  } as Partly<Route>);
   assert.ok(row?.retry);
   return row.retry;
 }

@@ -88,6 +88,11 @@ export const toCluster: Partly<Route> = {
   action: { $case: "route", route: { clusterSpecifier: { $case: "cluster", cluster: "c" } } },
 };
 
+/** A row as it prints: plain fields, without class or indexes. */
+export function printed(row: unknown): unknown {
+  return JSON.parse(JSON.stringify(row)) as unknown;
+}
+
 export function requestView(fields: Partial<RequestView> = {}): RequestView {
   return {
     method: "GET",

@@ -6,12 +6,8 @@ import { Worker } from "node:worker_threads";
 import { CircuitLimitsRow } from "@weft/rules";
 import { CircuitBreaker, createClusterCounters, forgetWorker, Limit } from "./circuit-breaking.ts";
 
-const row = new CircuitLimitsRow({
-  connectionsMax: 2,
-  pendingMax: 1,
-  requestsMax: 3,
-  retriesMax: 1,
-});
+const limits = { connectionsMax: 2, pendingMax: 1, requestsMax: 3, retriesMax: 1 };
+const row = new CircuitLimitsRow(limits);
 
 test("each limit is admitted up to its maximum and released again", () => {
   const breaker = new CircuitBreaker(createClusterCounters(1), 0, row);
@@ -50,8 +46,8 @@ test("a limit counts what all workers do", () => {
 });
 
 test("a limit of 0 admits nothing, the largest number everything", () => {
-  const none = new CircuitLimitsRow({ ...row, requestsMax: 0 });
-  const all = new CircuitLimitsRow({ ...row, requestsMax: 4_294_967_295 });
+  const none = new CircuitLimitsRow({ ...limits, requestsMax: 0 });
+  const all = new CircuitLimitsRow({ ...limits, requestsMax: 4_294_967_295 });
   const counters = createClusterCounters(1);
   assert.equal(new CircuitBreaker(counters, 0, none).admitRequest(), false);
   assert.equal(new CircuitBreaker(counters, 0, all).admitRequest(), true);
@@ -84,7 +80,7 @@ test("changed limits count on over the same counters", () => {
   const old = new CircuitBreaker(counters, 0, row);
   old.admitConnection();
   old.admitConnection();
-  const wider = new CircuitLimitsRow({ ...row, connectionsMax: 3 });
+  const wider = new CircuitLimitsRow({ ...limits, connectionsMax: 3 });
   const renewed = new CircuitBreaker(counters, 0, wider);
   assert.deepEqual(
     [1, 2].map(() => renewed.admitConnection()),
@@ -97,7 +93,7 @@ test("changed limits count on over the same counters", () => {
 test("threads that race never exceed a limit, and end with nothing held", async () => {
   const counters = createClusterCounters(4);
   const report = new SharedArrayBuffer(8);
-  const limits = { connectionsMax: 1, pendingMax: 1, requestsMax: 2, retriesMax: 1 };
+  const two = { ...limits, requestsMax: 2 };
   const source = `
     import { workerData } from "node:worker_threads";
     const { CircuitBreaker, Limit } = await import(workerData.module);
@@ -115,7 +111,7 @@ test("threads that race never exceed a limit, and end with nothing held", async 
   const module = new URL("circuit-breaking.ts", import.meta.url).href;
   const url = new URL(`data:text/javascript,${encodeURIComponent(source)}`);
   const ends = [0, 1, 2].map((worker) => {
-    const workerData = { module, counters, worker, limits, report };
+    const workerData = { module, counters, worker, limits: two, report };
     const thread = new Worker(url, { workerData });
     return new Promise((resolve, reject) => {
       thread.once("exit", resolve);
@@ -125,6 +121,6 @@ test("threads that race never exceed a limit, and end with nothing held", async 
   await Promise.all(ends);
   const most = new Int32Array(report)[1] as number;
   assert.ok(most >= 1 && most <= 2, `${most} at once`);
-  const breaker = new CircuitBreaker(counters, 3, new CircuitLimitsRow(limits));
+  const breaker = new CircuitBreaker(counters, 3, new CircuitLimitsRow(two));
   assert.equal(breaker.count(Limit.Requests), 0);
 });
