@@ -55,6 +55,7 @@ test("a canary under load loses nothing", { timeout: 240_000 }, async (context) 
     service: "client",
     port: null,
     flags: ["--upstream", "catalog"],
+    command: ["sh", "-c", 'echo "UPSTREAM $WEFT_UPSTREAM_CATALOG"; exec sleep 1000'],
   });
   await mesh.ready("catalog", 3);
   await mesh.ready("client", 1);
