@@ -63,12 +63,6 @@ export function equalsToken(bytes: Uint8Array, start: number, end: number, text:
   return true;
 }
 
-/** Position of the first LF in [start, end), or -1. */
-export function findLineFeed(bytes: Buffer, start: number, end: number): number {
-  const at = bytes.indexOf(LF, start);
-  return at < end ? at : -1;
-}
-
 interface Latin1Buffer extends Buffer {
   latin1Slice(start: number, end: number): string;
   latin1Write(text: string, at: number, length: number): number;

@@ -10,7 +10,6 @@ import {
   CR,
   equalsToken,
   fieldContent,
-  findLineFeed,
   latin1Text,
   LF,
   SP,
@@ -33,7 +32,7 @@ import { type HeaderList, removeHeader } from "../header-list.ts";
 import type { Http1Limits } from "../limits.ts";
 import { hasUpperCase, scanAuthority } from "./authority.ts";
 import { listHasToken, scanIdleTimeoutMs, scanLength } from "./field-values.ts";
-import { PartialLine } from "./partial-line.ts";
+import { findLineStop, lineFault, PartialLine } from "./partial-line.ts";
 
 /** Whose fields a block reads; each side acts on other names. */
 export type FieldSide = "request" | "response";
@@ -154,17 +153,14 @@ export class FieldBlock {
   /** Completes the line that began in earlier chunks, and reads it alone. */
   #readHeldLine(bytes: Buffer, start: number, end: number): number {
     const partial = this.#partial;
-    const feedAt = findLineFeed(bytes, start, end);
-    const stop = feedAt === -1 ? end : feedAt + 1;
-    if (partial.length + stop - start > this.#bytesLeft) {
-      this.error = ErrorCode.HeadTooLarge;
-      return stop;
+    const lineStop = partial.findStop(bytes, start, end);
+    const stop = lineStop === -1 ? end : lineStop;
+    const lineBytes = partial.length + stop - start;
+    if (lineBytes > this.#bytesLeft || (lineStop === -1 && lineBytes === this.#bytesLeft)) {
+      return this.#fail(ErrorCode.HeadTooLarge, stop);
     }
     partial.add(bytes, start, stop);
-    if (feedAt === -1) {
-      if (partial.length >= this.#bytesLeft) this.error = ErrorCode.HeadTooLarge;
-      return end;
-    }
+    if (lineStop === -1) return end;
     this.#scan(partial.bytes, 0, partial.length);
     if (this.error !== ErrorCode.None) return stop;
     this.#cut(partial.bytes, 0, partial.length);
@@ -234,7 +230,7 @@ export class FieldBlock {
     return lineStart;
   }
 
-  /** Scanning stopped at `at`, inside a line: says why, once the whole line is there. */
+  /** Scanning stopped at `at`, inside a line: says why, as soon as the line is decided. */
   #judge(
     bytes: Buffer,
     start: number,
@@ -243,18 +239,16 @@ export class FieldBlock {
     end: number,
     otherwise: ErrorCode,
   ): number {
-    const feedAt = findLineFeed(bytes, at, end);
-    if (feedAt === -1) return this.#pause(start, lineStart, end);
-    const stop = feedAt + 1;
+    const stop = findLineStop(bytes, at, end, false);
+    if (stop === -1) return this.#pause(start, lineStart, end);
     if (stop - start > this.#bytesLeft) return this.#fail(ErrorCode.HeadTooLarge, stop);
-    if (at === lineStart && (bytes[at] === SP || bytes[at] === TAB)) {
-      return this.#fail(ErrorCode.FoldedField, stop);
+    const fault = lineFault(bytes, at, stop);
+    // A control character right where scanning stopped says what it was part of.
+    if (fault !== ErrorCode.None && (fault !== ErrorCode.BadFieldValue || stop - at > 1)) {
+      return this.#fail(fault, stop);
     }
-    if (bytes[at] === LF) return this.#fail(ErrorCode.BareLineFeed, stop);
-    if (bytes[at] === CR && feedAt !== at + 1) {
-      return this.#fail(ErrorCode.BareCarriageReturn, stop);
-    }
-    return this.#fail(otherwise, stop);
+    const isFolded = at === lineStart && (bytes[at] === SP || bytes[at] === TAB);
+    return this.#fail(isFolded ? ErrorCode.FoldedField : otherwise, stop);
   }
 
   /** One whole field line: acts on it, or marks it for the header list. */

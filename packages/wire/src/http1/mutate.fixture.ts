@@ -6,6 +6,20 @@ export interface Chance {
   integer(below: number): number;
 }
 
+/**
+ * Small, fast, good enough to pick mutations; the same every time. For tests, which import no
+ * runtime.
+ */
+export function seededChance(seed: number): Chance {
+  let word = seed;
+  return {
+    integer(below) {
+      word = (Math.imul(word, 1664525) + 1013904223) >>> 0;
+      return below <= 1 ? 0 : Math.floor((word / 4294967296) * below);
+    },
+  };
+}
+
 const words: readonly string[] = [
   "\r\n",
   "\r\n\r\n",

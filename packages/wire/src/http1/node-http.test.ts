@@ -9,7 +9,7 @@ import { Duplex } from "node:stream";
 import { test } from "node:test";
 import { errorText } from "../error-code.ts";
 import { joinedHeaderValue } from "../header-list.ts";
-import { type Chance, mutate } from "./mutate.fixture.ts";
+import { mutate, seededChance } from "./mutate.fixture.ts";
 import { corpus as requestCorpus } from "./request-parser.fuzz.ts";
 import { corpus as responseCorpus } from "./response-parser.fuzz.ts";
 import { readRequests, readResponses } from "./transcript.fixture.ts";
@@ -50,17 +50,6 @@ function isReadOtherwise(input: string): boolean {
 /** A connection that takes everything written and gives what is pushed. */
 function connection(): Duplex {
   return new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
-}
-
-/** Small, fast, good enough to pick mutations; the same every time. */
-function chance(seed: number): Chance {
-  let word = seed;
-  return {
-    integer(below) {
-      word = (Math.imul(word, 1664525) + 1013904223) >>> 0;
-      return below <= 1 ? 0 : Math.floor((word / 4294967296) * below);
-    },
-  };
 }
 
 const hopByHop = new Set([
@@ -198,7 +187,7 @@ for (const [index, input] of requestCorpus.entries()) {
 }
 
 test("mutated requests: we accept none that node:http refuses or reads differently", async () => {
-  const random = chance(20261123);
+  const random = seededChance(20261123);
   let accepted = 0;
   let refusedHere = 0;
   for (let round = 0; round < 2500; round++) {
@@ -224,7 +213,7 @@ test("mutated requests: we accept none that node:http refuses or reads different
 });
 
 test("mutated responses: we accept none that node:http refuses or reads differently", async () => {
-  const random = chance(8);
+  const random = seededChance(8);
   let accepted = 0;
   for (let round = 0; round < 1500; round++) {
     const input = mutate(random, responseCorpus[random.integer(responseCorpus.length)] as string);

@@ -39,11 +39,11 @@ const refusals: readonly (readonly [id: string, line: string, code: Code])[] = [
   ["H25 HTTP/0.9", "GET /", "BadRequestLine"],
   ["H25 HTTP/0.9 with a blank", "GET / ", "BadRequestLine"],
   ["H25 HTTP/2.0", "GET / HTTP/2.0", "VersionUnsupported"],
-  ["H25 HTTP/2", "GET / HTTP/2", "VersionUnsupported"],
+  ["H25 HTTP/2", "GET / HTTP/2", "BadVersion"],
   ["H25 HTTP/1.2", "GET / HTTP/1.2", "VersionUnsupported"],
   ["H25 HTTP/0.9 spelled out", "GET / HTTP/0.9", "VersionUnsupported"],
-  ["H25 HTTP/1.10", "GET / HTTP/1.10", "VersionUnsupported"],
-  ["H25 HTTP/11", "GET / HTTP/11", "VersionUnsupported"],
+  ["H25 HTTP/1.10", "GET / HTTP/1.10", "BadVersion"],
+  ["H25 HTTP/11", "GET / HTTP/11", "BadVersion"],
   ["H25 preface of HTTP/2", "PRI * HTTP/2.0", "VersionUnsupported"],
   ["H25 lower-case version", "GET / http/1.1", "BadVersion"],
   ["H25 other protocol", "GET / ICAP/1.0", "BadVersion"],
@@ -90,7 +90,10 @@ const refusals: readonly (readonly [id: string, line: string, code: Code])[] = [
   ["H36 tab", "GET\t/ HTTP/1.1", "BadMethod"],
   ["H36 tab before the version", "GET /\tHTTP/1.1", "BadTarget"],
   ["H36 blank after the version", "GET / HTTP/1.1 ", "BadVersion"],
+  ["H25 leading zeros", "GET / HTTP/01.01", "BadVersion"],
+  ["H25 blank inside the version", "GET / HTTP/ 1.1", "BadVersion"],
   ["H09 bare CR", "GET /\rHTTP/1.1", "BareCarriageReturn"],
+  ["H09 bare CR after the version", "GET / HTTP/1.1\rX", "BareCarriageReturn"],
 ];
 
 for (const [id, line, code] of refusals) {
@@ -102,6 +105,17 @@ for (const [id, line, code] of refusals) {
 test("H09 a request line ended by LF alone is refused at that line", () => {
   assert.equal(nameOf(read("GET / HTTP/1.1\nHost: a\r\n\r\n").error), "BareLineFeed");
   assert.equal(nameOf(read("GET /\n").error), "BareLineFeed");
+});
+
+test("H09 a line that can only be wrong is refused before its line feed comes", () => {
+  assert.equal(nameOf(read("GET / HTTP/1.1\rHost: a\r\r").error), "BareCarriageReturn");
+  assert.equal(nameOf(read("GET /\0").error), "BadTarget");
+  assert.equal(nameOf(read("GET  /\x01").error), "BadTarget");
+  assert.equal(nameOf(read("G\x02").error), "BadMethod");
+  assert.equal(nameOf(read("GET / HTTP/1.1\r\nHost: a\r\nX: y\rZ: w").error), "BareCarriageReturn");
+  assert.equal(nameOf(read("GET / HTTP/1.1\r\nHost: a\r\n\rX").error), "BareCarriageReturn");
+  assert.equal(nameOf(read("GET / HTTP/1.1\r\nHost: a\r\nX y\0").error), "BadFieldValue");
+  assert.equal(nameOf(read("GET / HTTP/1.1\r\nHost: a\r\nX: y\r").error), "None");
 });
 
 test("H36 one empty line before a request is tolerated, a second is not", () => {
@@ -127,7 +141,7 @@ test("H34 a request line above the limit is 414, whether or not it ends", () => 
   assert.equal(refused(fitting.replace("a", "aa"), { limits }), "TargetTooLong");
   assert.equal(nameOf(read(`GET /${"a".repeat(36)}`, { limits }).error), "None");
   assert.equal(nameOf(read(`GET /${"a".repeat(37)}`, { limits }).error), "TargetTooLong");
-  assert.equal(nameOf(read(`GET ${"\0".repeat(60)}`, { limits }).error), "TargetTooLong");
+  assert.equal(nameOf(read(`GET ${"\xff".repeat(60)}`, { limits }).error), "TargetTooLong");
 });
 
 test("H26 methods are case-sensitive tokens; unknown ones pass unless switched off", () => {

@@ -9,7 +9,6 @@ import {
   DOT,
   equalsText,
   equalsToken,
-  findLineFeed,
   hexValue,
   LF,
   PERCENT,
@@ -21,6 +20,7 @@ import {
 import { ErrorCode } from "../error-code.ts";
 import { hasUpperCase, hostLength, portOf, scanAuthority } from "./authority.ts";
 import { type RequestHead, TargetForm } from "./head.ts";
+import { findLineStop, lineFault } from "./partial-line.ts";
 
 /** What the line's rules depend on. */
 export interface RequestLineRules {
@@ -256,30 +256,28 @@ export class RequestLine {
     return -1;
   }
 
-  /** Scanning stopped at `at`: says why, once the whole line is there or it is too long. */
+  /** Scanning stopped at `at`: says why, as soon as the line is decided or too long. */
   #judge(bytes: Buffer, start: number, at: number, end: number, otherwise: ErrorCode): number {
-    const feedAt = findLineFeed(bytes, at, end);
-    const length = (feedAt === -1 ? end : feedAt + 1) - start;
-    if (feedAt === -1 && length < this.#rules.lineBytesMax + 2) return -1;
-    if (feedAt === -1 || length > this.#rules.lineBytesMax + 2) {
-      return this.#fail(ErrorCode.TargetTooLong);
+    const stop = findLineStop(bytes, at, end, false);
+    const lineBytesMax = this.#rules.lineBytesMax + 2;
+    if (stop === -1) return end - start < lineBytesMax ? -1 : this.#fail(ErrorCode.TargetTooLong);
+    if (stop - start > lineBytesMax) return this.#fail(ErrorCode.TargetTooLong);
+    const fault = lineFault(bytes, at, stop);
+    if (fault === ErrorCode.None) {
+      // The line ends too early (HTTP/0.9, H25) or a blank is doubled (H36).
+      const isShort = at === stop - 2 || bytes[at] === SP;
+      return this.#fail(isShort ? ErrorCode.BadRequestLine : otherwise);
     }
-    if (bytes[feedAt - 1] !== CR) return this.#fail(ErrorCode.BareLineFeed);
-    // The line ends too early (HTTP/0.9, H25) or a blank is doubled (H36).
-    if (at === feedAt - 1 || bytes[at] === SP) return this.#fail(ErrorCode.BadRequestLine);
-    return this.#fail(bytes[at] === CR ? ErrorCode.BareCarriageReturn : otherwise);
+    return this.#fail(fault === ErrorCode.BadFieldValue ? otherwise : fault);
   }
 
   /**
-   * Neither HTTP/1.1 nor HTTP/1.0 and CRLF follow the target: 505 for a version, 400 for anything
-   * else.
+   * Neither HTTP/1.1 nor HTTP/1.0 and CRLF follow the target: 505 for a version, 400 for the rest.
    */
   #judgeVersion(bytes: Buffer, start: number, versionStart: number, end: number): number {
-    const feedAt = findLineFeed(bytes, versionStart, end);
-    const code =
-      feedAt !== -1 && isVersion(bytes, versionStart, feedAt - 1)
-        ? ErrorCode.VersionUnsupported
-        : ErrorCode.BadVersion;
+    const stop = findLineStop(bytes, versionStart, end, false);
+    const isKnown = stop !== -1 && isVersion(bytes, versionStart, stop - 2);
+    const code = isKnown ? ErrorCode.VersionUnsupported : ErrorCode.BadVersion;
     return this.#judge(bytes, start, versionStart, end, code);
   }
 }
@@ -292,14 +290,16 @@ function findMethod(bytes: Buffer, start: number, end: number): number {
   return -1;
 }
 
-/** "HTTP/" and digits with at most dots between them. */
+/** "HTTP/" DIGIT "." DIGIT (RFC 9112 §2.3). */
 function isVersion(bytes: Buffer, start: number, end: number): boolean {
-  if (end - start < 6 || !equalsText(bytes, start, start + 5, "HTTP/")) return false;
-  for (let at = start + 5; at < end; at++) {
-    const byte = bytes[at] as number;
-    if (byte !== DOT && (byte < 0x30 || byte > 0x39)) return false;
-  }
-  return true;
+  if (end - start !== 8 || !equalsText(bytes, start, start + 5, "HTTP/")) return false;
+  const major = bytes[start + 5] as number;
+  const minor = bytes[start + 7] as number;
+  return isDigit(major) && bytes[start + 6] === DOT && isDigit(minor);
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
 }
 
 /** The byte that %xx at `at` stands for; -1 when it is malformed or not whole. */

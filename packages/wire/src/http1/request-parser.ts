@@ -160,18 +160,20 @@ export class RequestParser {
   /** The request line began in an earlier chunk. */
   #readHeldLine(bytes: Buffer, start: number, end: number, sink: RequestSink): number {
     const partial = this.#partial;
-    const feedAt = bytes.indexOf(LF, start);
-    const stop = feedAt === -1 ? end : feedAt + 1;
-    // One byte above the limit is enough for `scan` to refuse; more is not worth copying.
-    const room = this.#limits.requestLineBytesMax + 3 - partial.length;
-    partial.add(bytes, start, Math.min(stop, start + room));
-    const isJudged = feedAt !== -1 || partial.length >= this.#limits.requestLineBytesMax + 2;
-    if (!isJudged) return stop;
-    if (this.#line.scan(partial.bytes, 0, partial.length) === -1) {
+    const lineStop = partial.findStop(bytes, start, end);
+    const stop = lineStop === -1 ? end : lineStop;
+    const lineBytes = partial.length + stop - start;
+    const lineBytesMax = this.#limits.requestLineBytesMax + 2;
+    if (lineBytes > lineBytesMax || (lineStop === -1 && lineBytes === lineBytesMax)) {
+      this.#fail(ErrorCode.TargetTooLong, sink);
+      return stop;
+    }
+    partial.add(bytes, start, stop);
+    if (lineStop === -1) return end;
+    if (this.#line.scan(partial.bytes, 0, lineBytes) === -1) {
       this.#fail(this.#line.error, sink);
       return stop;
     }
-    const lineBytes = partial.length;
     this.#beginFields(lineBytes);
     this.#line.fill(this.#head, latin1Text(partial.bytes, 0, lineBytes), 0);
     this.#lineStart = -1;

@@ -1,13 +1,13 @@
 // Reads HTTP/1.x responses (RFC 9112 §4, §6.3; http-cases H01–H11, H19–H21). As strict as the
 // request parser: whatever is refused here becomes a 502, and the connection is never used again.
 
-import { CR, equalsText, fieldContent, findLineFeed, latin1Text, SP, viewOf } from "../bytes.ts";
+import { equalsText, latin1Text, SP, viewOf } from "../bytes.ts";
 import { ErrorCode } from "../error-code.ts";
 import { defaultHttp1Limits, type Http1Limits } from "../limits.ts";
 import { BodyEvent, BodyReader } from "./body-reader.ts";
 import { FieldBlock } from "./field-block.ts";
 import { Framing, ParseStatus, ResponseHead, type ResponseSink } from "./head.ts";
-import { PartialLine } from "./partial-line.ts";
+import { lineFault, PartialLine } from "./partial-line.ts";
 
 export interface ResponseParserOptions {
   readonly limits: Http1Limits;
@@ -124,18 +124,18 @@ export class ResponseParser {
     else this.#fail(ErrorCode.BadStatusLine, sink);
   }
 
-  /** The status line, which is judged when its line feed is there. */
+  /** The status line, which is judged as soon as it is decided. */
   #readLine(bytes: Buffer, start: number, end: number, sink: ResponseSink): number {
     const partial = this.#partial;
     const lineBytesMax = this.#limits.requestLineBytesMax + 2;
-    const feedAt = findLineFeed(bytes, start, end);
-    const stop = feedAt === -1 ? end : feedAt + 1;
+    const lineStop = partial.findStop(bytes, start, end);
+    const stop = lineStop === -1 ? end : lineStop;
     const lineBytes = partial.length + stop - start;
-    if (lineBytes > lineBytesMax || (feedAt === -1 && lineBytes === lineBytesMax)) {
+    if (lineBytes > lineBytesMax || (lineStop === -1 && lineBytes === lineBytesMax)) {
       this.#fail(ErrorCode.HeadTooLarge, sink);
       return stop;
     }
-    if (feedAt === -1) {
+    if (lineStop === -1) {
       partial.add(bytes, start, end);
       return end;
     }
@@ -144,7 +144,7 @@ export class ResponseParser {
     if (partial.length === 0) code = parseStatusLine(bytes, start, stop, this.#head);
     else {
       partial.add(bytes, start, stop);
-      code = parseStatusLine(partial.bytes, 0, partial.length, this.#head);
+      code = parseStatusLine(partial.bytes, 0, lineBytes, this.#head);
       partial.clear();
     }
     if (code === ErrorCode.None) {
@@ -274,8 +274,9 @@ function parseStatusLine(
   stop: number,
   head: ResponseHead,
 ): ErrorCode {
+  const fault = lineFault(bytes, start, stop);
+  if (fault !== ErrorCode.None) return fault;
   const end = stop - 2;
-  if (end < start || bytes[end] !== CR) return ErrorCode.BareLineFeed;
   const afterVersion = start + 8;
   const afterStatus = start + statusEnd;
   if (afterStatus > end || bytes[afterVersion] !== SP) return ErrorCode.BadStatusLine;
@@ -292,9 +293,6 @@ function parseStatusLine(
   head.status = status;
   if (afterStatus === end) return ErrorCode.None;
   if (bytes[afterStatus] !== SP) return ErrorCode.BadStatusLine;
-  for (let at = afterStatus + 1; at < end; at++) {
-    if (fieldContent[bytes[at] as number] === 0) return ErrorCode.BadStatusLine;
-  }
   head.reason = latin1Text(bytes, afterStatus + 1, end);
   return ErrorCode.None;
 }
