@@ -25,7 +25,7 @@ export function fuzz(dice: Dice, steps: number): void {
   let localities: SampleLocality[] = [];
   let nextPort = 1;
   for (let i = 0; i < steps; i++) {
-    if (i % 40 === 0) {
+    if (i % 20 === 0) {
       localities = zones.slice(dice.integer(3)).map((zone) => ({ zone, weight: 1, endpoints: [] }));
       nextPort = 1;
     }
@@ -53,7 +53,7 @@ function edit(dice: Dice, locality: SampleLocality, nextPort: number): number {
   const at = dice.integer(endpoints.length + 1);
   switch (dice.integer(5)) {
     case 0: {
-      const count = dice.integer(30);
+      const count = dice.integer(12);
       const added = Array.from({ length: count }, (_, i) => ({ port: nextPort + i, weight: 1 }));
       endpoints.splice(at, 0, ...added);
       return nextPort + count;

@@ -101,7 +101,7 @@ function isPlainMethod(row: HeaderMatchRow): boolean {
   );
 }
 
-export function compileHeaderMatch(message: HeaderMatcher, scope: Scope): HeaderMatchRow | null {
+function compileHeaderMatch(message: HeaderMatcher, scope: Scope): HeaderMatchRow | null {
   if (message.name === "") return scope.at("name").refuse("is missing");
   const text = headerText(message.headerMatchSpecifier, scope);
   if (text === null) return null;

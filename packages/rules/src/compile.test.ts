@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Compilation, compileChanges, emptyTables, type ResourceChange } from "./compile.ts";
+import { fuzz } from "./compile.fuzz.ts";
+import { seededDice } from "./dice.ts";
 import { sampleBytes, sampleEndpoint, sampleTypes } from "./sample-messages.ts";
 
 function assignments(...names: string[]): ResourceChange {
@@ -50,3 +52,6 @@ test("a compilation stops wherever it is told to, and ends with the same tables"
   const whole = compileChanges(emptyTables, [change]);
   assert.deepEqual(compilation.tables, whole.tables);
 });
+
+test("fuzz: damaged bytes are refused, updates equal compiling from nothing", () =>
+  fuzz(seededDice(3), 400));

@@ -19,7 +19,7 @@ export function matchesQuery(row: QueryMatchRow, query: string): boolean {
   return value !== null && matchesText(row.text, value);
 }
 
-export function matchesText(row: TextMatchRow, value: string): boolean {
+function matchesText(row: TextMatchRow, value: string): boolean {
   const text = row.ignoreCase ? value.toLowerCase() : value;
   switch (row.kind) {
     case "exact":
@@ -74,7 +74,7 @@ export function fieldValue(request: RequestView, name: string): string | null {
 /**
  * The first parameter of that name, as written; "" when it has no value; null when it is not there.
  */
-export function queryValue(query: string, name: string): string | null {
+function queryValue(query: string, name: string): string | null {
   for (let at = 1; at <= query.length; ) {
     const amp = query.indexOf("&", at);
     const end = amp < 0 ? query.length : amp;

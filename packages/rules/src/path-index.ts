@@ -47,11 +47,6 @@ export class PathIndex {
     return this.#connects;
   }
 
-  /** Whether a route must still be tested against the path: it is not held by the tree. */
-  get unindexed(): readonly number[] {
-    return this.#unindexed;
-  }
-
   /**
    * Puts the candidate lists of a path into `lists` from the start and answers how many there are.
    */

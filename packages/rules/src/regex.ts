@@ -11,7 +11,7 @@ import { parseRegex, type RegexNode, writeRegex } from "./regex-syntax.ts";
 export type RegexEngine = "v8" | "re2";
 
 export const patternLengthMax = 4096;
-export const programSizeMax = 5000;
+const programSizeMax = 5000;
 /** A longer subject matches nothing. */
 export const subjectLengthMax = 8192;
 

@@ -24,6 +24,7 @@ const failures = {
 export const AttemptFailure: typeof failures = Object.freeze(failures);
 export type AttemptFailure = (typeof AttemptFailure)[keyof typeof AttemptFailure];
 
+/** What `RetryRow.bits` is made of. */
 const bits = {
   ServerError: 1,
   GatewayError: 2,
@@ -39,9 +40,6 @@ const bits = {
   GrpcResourceExhausted: 2048,
   GrpcUnavailable: 4096,
 } as const;
-
-/** The bits of `RetryRow.bits`. */
-export const RetryOn: typeof bits = Object.freeze(bits);
 
 /** Every condition by its name in `retry_on`. */
 export const retryConditions: ReadonlyMap<string, number> = new Map([

@@ -417,7 +417,7 @@ export class RetryRow {
   readonly attempts: number;
   /** Names as they were written, for printing. */
   readonly on: readonly string[];
-  /** `RetryOn` bits. */
+  /** The same as bits, see `retryable.ts`. */
   readonly bits: number;
   readonly statuses: readonly number[];
   /** Methods that are retried on anything; null: every method. */

@@ -162,6 +162,13 @@ test("an endpoint returns on the sweep after its time, with a clean count", () =
   assert.deepEqual(bench.ejected, []);
 });
 
+test("a wall clock that is put back keeps nobody out", () => {
+  const bench = new Bench().set(["a", "b"]).fail("a");
+  const hourBackMs = bench.clock.nowMs() - 3_600_000;
+  bench.detector.sweep(hourBackMs);
+  assert.deepEqual(bench.ejected, []);
+});
+
 test("errors of requests still under way do not eject again after the return", () => {
   const bench = new Bench().set(["a", "b"]).fail("a");
   bench.see("a", Outcome.GatewayError, 20).pass(31_000);

@@ -13,7 +13,7 @@ import {
   slotsPerPage,
 } from "./outlier-counters.ts";
 
-export interface EjectionRecord {
+interface EjectionRecord {
   readonly atMs: number;
   readonly durationMs: number;
   readonly reason: string;
@@ -113,13 +113,14 @@ export class OutlierDetector {
   /** Does what is due. Call it often (every second): each cluster keeps its own interval. */
   sweep(nowMs: number): void {
     for (const [name, cluster] of this.#clusters) {
-      if (cluster.row === null || nowMs < cluster.nextSweepMs) continue;
-      cluster.nextSweepMs = nowMs + cluster.row.intervalMs;
+      const { row } = cluster;
+      if (row === null || !isDue(cluster.nextSweepMs, row.intervalMs, nowMs)) continue;
+      cluster.nextSweepMs = nowMs + row.intervalMs;
       cluster.free.push(...cluster.resting);
       cluster.resting = [];
       for (const endpoint of cluster.endpoints.values()) {
         if (endpoint.ejectedUntilMs !== null) {
-          if (nowMs >= endpoint.ejectedUntilMs) readmit(endpoint);
+          if (isDue(endpoint.ejectedUntilMs, row.ejectionMaxMs, nowMs)) readmit(endpoint);
         } else if (endpoint.streak > 0 && overLimit(cluster, endpoint) === "") {
           endpoint.streak--;
         }
@@ -157,6 +158,11 @@ export class OutlierDetector {
     cluster.ejected = ejected;
     this.#events.onEjections(name, ejected);
   }
+}
+
+/** A time further away than it can be was set before the wall clock was put back. */
+function isDue(atMs: number, awayMaxMs: number, nowMs: number): boolean {
+  return nowMs >= atMs || atMs - nowMs > awayMaxMs;
 }
 
 /** Takes over the endpoints of a table: those that stay keep slot and history. */
