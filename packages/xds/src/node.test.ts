@@ -28,6 +28,8 @@ test("a description survives the wire", () => {
   const node = Node.decode(Node.encode(writeNode(description)).finish());
   assert.equal(node.id, "shop/web-kvtqz");
   assert.deepEqual(readNode(node), description);
+  const placed = { ...description, kind: "envoy", outboundPort: 15_101 };
+  assert.deepEqual(readNode(Node.decode(Node.encode(writeNode(placed)).finish())), placed);
 });
 
 test("ids that are not namespace/workload, or differ from the metadata, are no description", () => {
@@ -39,10 +41,15 @@ test("ids that are not namespace/workload, or differ from the metadata, are no d
 });
 
 test("metadata from elsewhere is read with care", () => {
-  const metadata = { PORTS: ["x", null, { name: "a" }, { name: "b", port: 1 }], KIND: 7 };
+  const metadata = {
+    PORTS: ["x", null, { name: "a" }, { name: "b", port: 1 }],
+    KIND: 7,
+    OUTBOUND_PORT: 70_000,
+  };
   const read = readNode(Node.fromPartial({ id: "shop/w", metadata }));
   assert.deepEqual(read?.ports, [{ name: "b", port: 1, protocol: "tcp", meshPort: 0 }]);
   assert.equal(read?.kind, "");
+  assert.equal(read?.outboundPort, undefined);
 });
 
 test("a node is let in only under the identity of its namespace and service account", () => {

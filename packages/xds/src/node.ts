@@ -22,6 +22,8 @@ export interface NodeDescription {
   readonly kind: string;
   readonly version: string;
   readonly ports: readonly NodePort[];
+  /** Where an Envoy is to take outbound traffic: it binds what it is told. Without: 15001. */
+  readonly outboundPort?: number;
 }
 
 export function writeNode(node: NodeDescription): Node {
@@ -35,6 +37,7 @@ export function writeNode(node: NodeDescription): Node {
       SERVICE_ACCOUNT: node.serviceAccount,
       VERSION: node.version,
       PORTS: node.ports.map((port) => ({ ...port })),
+      ...(node.outboundPort !== undefined && { OUTBOUND_PORT: node.outboundPort }),
     },
     userAgentName: "weft",
     userAgentVersionType: { $case: "userAgentVersion", userAgentVersion: node.version },
@@ -61,6 +64,7 @@ export function readNode(node: Node): NodeDescription | null {
     kind: text("KIND"),
     version: text("VERSION"),
     ports: readPorts(metadata["PORTS"]),
+    ...(isPort(metadata["OUTBOUND_PORT"]) && { outboundPort: metadata["OUTBOUND_PORT"] }),
   };
 }
 
@@ -77,6 +81,10 @@ export function refuseNode(node: Node, peer: XdsPeer): XdsRefusal | null {
   if (wanted === path) return null;
   const message = `node ${JSON.stringify(node.id)} is not covered by the identity ${peer.spiffeId}`;
   return { refused: { code: StatusCode.permissionDenied, message } };
+}
+
+function isPort(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value > 0 && value < 65_536;
 }
 
 function readPorts(value: unknown): NodePort[] {

@@ -14,7 +14,12 @@ import {
 } from "./clusters.ts";
 import type { CompileOptions } from "./compile-options.ts";
 import { compileEndpoints, createEndpointCache, type EndpointCache } from "./endpoints.ts";
-import { compileInbound, type CompiledInbound, compileOutboundListener } from "./listeners.ts";
+import {
+  compileInbound,
+  type CompiledInbound,
+  compileOutboundListener,
+  OUTBOUND_PORT,
+} from "./listeners.ts";
 import { servicePortName } from "./names.ts";
 import type { CompiledResource } from "./resource.ts";
 import { consumerNamespacesOf } from "./route-parents.ts";
@@ -96,11 +101,13 @@ export class Compiler {
     return new Set(this.#hostsOf.keys());
   }
 
-  outboundListener(namespace: string): CompiledResource {
-    let listener = this.#outbound.get(namespace);
+  /** The built-in proxy finds it by name and binds what its agent chose; Envoy binds `port`. */
+  outboundListener(namespace: string, port: number = OUTBOUND_PORT): CompiledResource {
+    const key = `${namespace}:${port}`;
+    let listener = this.#outbound.get(key);
     if (listener === undefined) {
-      listener = compileOutboundListener(namespace);
-      this.#outbound.set(namespace, listener);
+      listener = compileOutboundListener(namespace, port);
+      this.#outbound.set(key, listener);
     }
     return listener;
   }

@@ -35,6 +35,14 @@ function managerOf(listener: Listener): HttpConnectionManager {
   return HttpConnectionManager.decode(config.typedConfig.value);
 }
 
+function portOf(listener: Listener): number {
+  const address = listener.address?.address;
+  assert.equal(address?.$case, "socketAddress");
+  const specifier = address.socketAddress.portSpecifier;
+  assert.equal(specifier?.$case, "portValue");
+  return specifier.portValue;
+}
+
 test("the outbound listener takes its routes by the caller's namespace", () => {
   const listener = decode(new Mesh().compiler.outboundListener("shop"), Listener);
   assert.equal(listener.name, "outbound");
@@ -44,6 +52,13 @@ test("the outbound listener takes its routes by the caller's namespace", () => {
   assert.equal(manager.routeSpecifier.rds.routeConfigName, "outbound/shop");
   assert.equal(manager.upgradeConfigs[0]?.upgradeType, "websocket");
   assert.equal(manager.httpFilters.at(-1)?.name, "envoy.filters.http.router");
+  assert.equal(portOf(listener), 15_001);
+});
+
+test("an Envoy that shares its host names the port it is to bind", () => {
+  const { compiler } = new Mesh();
+  assert.equal(portOf(decode(compiler.outboundListener("shop", 15_101), Listener)), 15_101);
+  assert.equal(portOf(decode(compiler.outboundListener("shop"), Listener)), 15_001);
 });
 
 test("each port with a meshPort has a listener and a cluster of its own", () => {

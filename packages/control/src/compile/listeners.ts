@@ -42,11 +42,11 @@ export interface CompiledInbound {
   readonly clusters: readonly CompiledResource[];
 }
 
-const OUTBOUND_PORT = 15_001;
+export const OUTBOUND_PORT = 15_001;
 const NETWORK_FILTERS = "envoy.extensions.filters.network";
 const HCM = `${NETWORK_FILTERS}.http_connection_manager.v3.HttpConnectionManager`;
 
-export function compileOutboundListener(namespace: string): CompiledResource {
+export function compileOutboundListener(namespace: string, port: number): CompiledResource {
   const routes = routeTableName(namespace);
   const manager = HttpConnectionManager.fromPartial({
     ...managerDefaults("outbound"),
@@ -54,7 +54,7 @@ export function compileOutboundListener(namespace: string): CompiledResource {
   });
   const listener = Listener.fromPartial({
     name: OUTBOUND_LISTENER,
-    address: socketAddress("127.0.0.1", OUTBOUND_PORT),
+    address: socketAddress("127.0.0.1", port),
     statPrefix: "outbound",
     trafficDirection: TrafficDirection.OUTBOUND,
     filterChains: [{ filters: [managerFilter(manager)] }],

@@ -329,7 +329,8 @@ class SnapshotPublisher implements Publisher {
   #keyOf(proxy: ConnectedProxy): SnapshotKey {
     proxy.workload = this.#model.objects.Workload.get(proxy.id) ?? proxy.workload;
     const { class: client, node, workload } = proxy;
-    return { client, namespace: node.namespace, workload };
+    const { namespace, outboundPort } = node;
+    return { client, namespace, workload, outboundPort };
   }
 
   #leave(proxy: ConnectedProxy): void {

@@ -19,6 +19,8 @@ export interface SnapshotKey {
   readonly namespace: string;
   /** Null: the proxy has no inbound side, or its Workload has not been seen yet. */
   readonly workload: Workload | null;
+  /** Where it takes outbound traffic, if it said so. */
+  readonly outboundPort?: number | undefined;
 }
 
 /** The staged resources of one moment. Parts of single proxies are filled in as they are first asked for. */
@@ -106,7 +108,7 @@ export function assembleSnapshot(
   const table = generation.tables.get(tableKey(key));
   const inbound = key.workload === null ? NO_INBOUND : generation.inbound.get(keyOf(key.workload));
   if (table === undefined || inbound === undefined) return null;
-  const outbound = compiler.outboundListener(key.namespace);
+  const outbound = compiler.outboundListener(key.namespace, key.outboundPort);
   const kept = (typeUrl: string, map: ResourceMap): ResourceMap => {
     const before = previous?.resources.get(typeUrl);
     return before !== undefined && isSameMap(before, map) ? before : map;
