@@ -87,6 +87,8 @@ async function compose(options: ControlPlaneOptions, closers: Closers): Promise<
     onSigned: (outcome) => parts.counts.signed(outcome),
   });
   closers.add(() => port.close());
+  // Agents are told before their connections are cut.
+  closers.add(() => parts.registry.close());
   parts.portOpened(port);
   const http = await openHttp({
     runtime,
@@ -96,7 +98,10 @@ async function compose(options: ControlPlaneOptions, closers: Closers): Promise<
   closers.add(() => http.close());
   const { pid } = process;
   const addresses = { apiAddress: http.address, xdsAddress: port.address };
-  await lock.announce({ pid, ...addresses, startedAt, version });
+  await lock.announce({ pid, ...addresses, startedAt, version }).catch((error: unknown) => {
+    // A full disk does not keep proxies from their configuration; `weft down` will not find us.
+    runtime.log.warn("the data directory could not be marked", { reason: String(error) });
+  });
   const ready = parts.serve();
   // Whoever waits for it hears of a failure; nobody has to wait.
   ready.catch(() => undefined);
