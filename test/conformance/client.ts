@@ -106,7 +106,12 @@ export class RawConnection {
     if (holds(this)) return this;
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(
-        () => reject(new Error(`not within ${withinMs} ms; received ${JSON.stringify(this.text)}`)),
+        () =>
+          reject(
+            new Error(
+              `not within ${withinMs} ms; received ${this.text.length} bytes: ${JSON.stringify(this.text.slice(0, 400))}`,
+            ),
+          ),
         withinMs,
       );
       this.#waiting.push({

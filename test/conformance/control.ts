@@ -40,6 +40,7 @@ export class TestControl {
   readonly #compiler = new Compiler(this.#model, { trustDomain: "weft.local" });
   readonly #bundle: CompiledResource;
   readonly #followers: Follower[] = [];
+  readonly #written = new Map<string, WrittenObject>();
   #change: Change = { ...emptyChange(), isEverything: true };
   #revision = 0;
   /** Texts of refused updates. */
@@ -49,8 +50,14 @@ export class TestControl {
     this.#bundle = compileTrustBundle(rootsPem);
   }
 
+  /** Everything written and not deleted, without Workloads. */
+  written(): WrittenObject[] {
+    return [...this.#written.values()].filter(({ kind }) => kind !== "Workload");
+  }
+
   put(...objects: readonly WrittenObject[]): void {
     for (const written of objects) {
+      this.#written.set(`${written.kind}/${written.metadata.name}`, written);
       const object = this.#complete(written);
       this.#revision++;
       applyEvent(
@@ -63,7 +70,9 @@ export class TestControl {
   }
 
   delete(kind: string, name: string, namespace = "default"): void {
-    const object = { metadata: { name, namespace } };
+    this.#written.delete(`${kind}/${name}`);
+    const isNamespaced = storedKinds.some((info) => info.kind === kind && info.namespaced);
+    const object = { metadata: { name, ...(isNamespaced ? { namespace } : {}) } };
     this.#revision++;
     const event = { type: "delete" as const, kind, object, revision: this.#revision };
     applyEvent(this.#model, event, this.#change);

@@ -5,7 +5,7 @@
 
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openProxy, type PortProtocol, type ProxyHandle, type ProxyOptions } from "@weft/proxy";
 import { silentLogger, systemRuntime } from "@weft/runtime";
@@ -42,6 +42,9 @@ export class Mesh {
   readonly authority: TestAuthority;
   readonly concurrency: number;
   readonly #members = new Map<string, Member>();
+  readonly #objects: readonly WrittenObject[];
+  readonly #options: Partial<ProxyOptions>;
+  #isChanged = false;
   readonly #raw: RawConnection[] = [];
 
   static async open(
@@ -50,31 +53,38 @@ export class Mesh {
     options: Partial<ProxyOptions>,
   ): Promise<Mesh> {
     const authority = await TestAuthority.create();
-    const mesh = new Mesh(authority, concurrency);
+    const mesh = new Mesh(authority, concurrency, objects, options);
     mesh.control.put(...objects.filter(({ kind }) => kind !== "Workload"));
     for (const object of objects.filter(({ kind }) => kind === "Workload")) {
-      await mesh.join(object, options);
+      await mesh.join(object);
     }
     await Promise.all(mesh.#proxies().map((proxy) => proxy.ready));
     await mesh.settled();
     return mesh;
   }
 
-  private constructor(authority: TestAuthority, concurrency: number) {
+  private constructor(
+    authority: TestAuthority,
+    concurrency: number,
+    objects: readonly WrittenObject[],
+    options: Partial<ProxyOptions>,
+  ) {
+    this.#objects = objects;
+    this.#options = options;
     this.authority = authority;
     this.concurrency = concurrency;
     this.control = new TestControl(authority.rootsPem);
   }
 
   /** Starts program and proxy of a Workload and announces it. */
-  async join(object: WrittenObject, options: Partial<ProxyOptions> = {}): Promise<Member> {
+  async join(object: WrittenObject): Promise<Member> {
     const { name, namespace = "default", labels = {} } = object.metadata;
     const spec = (object.spec ?? {}) as { ports?: WrittenPort[]; serviceAccount?: string };
     const program = new Program(name);
     await program.open();
     const ports = spec.ports ?? [];
     const isMeshed = ports.every(({ meshed }) => meshed !== false);
-    const proxy = isMeshed ? await openProxy(this.#optionsFor(object, program, options)) : null;
+    const proxy = isMeshed ? await openProxy(this.#optionsFor(object, program)) : null;
     if (proxy !== null) {
       const account = spec.serviceAccount ?? name;
       const spiffeId = `spiffe://weft.local/ns/${namespace}/sa/${account}`;
@@ -114,11 +124,13 @@ export class Mesh {
 
   /** Writes objects and waits until every proxy runs them. */
   async apply(yaml: string): Promise<void> {
+    this.#isChanged = true;
     this.control.put(...parse(yaml));
     await this.settled();
   }
 
   async delete(kind: string, name: string, namespace = "default"): Promise<void> {
+    this.#isChanged = true;
     this.control.delete(kind, name, namespace);
     await this.settled();
   }
@@ -177,6 +189,32 @@ export class Mesh {
     member.program.close();
   }
 
+  /** As it was at the start: objects, members and what programs do. */
+  async restore(): Promise<void> {
+    for (const connection of this.#raw.splice(0)) connection.close();
+    const isOriginal = (object: WrittenObject): boolean =>
+      this.#objects.some(
+        (one) => one.kind === object.kind && one.metadata.name === object.metadata.name,
+      );
+    if (this.#isChanged) {
+      for (const added of this.control.written().filter((object) => !isOriginal(object))) {
+        this.control.delete(added.kind, added.metadata.name, added.metadata.namespace);
+      }
+      this.control.put(...this.#objects.filter(({ kind }) => kind !== "Workload"));
+      this.#isChanged = false;
+    }
+    const wanted = this.#objects.filter(({ kind }) => kind === "Workload");
+    for (const name of this.#members.keys()) {
+      if (!wanted.some(({ metadata }) => metadata.name === name)) await this.leave(name);
+    }
+    for (const object of wanted) {
+      if (!this.#members.has(object.metadata.name)) await this.join(object);
+    }
+    for (const { program } of this.#members.values()) program.reset();
+    await Promise.all(this.#proxies().map((proxy) => proxy.ready));
+    await this.settled();
+  }
+
   async close(): Promise<void> {
     for (const connection of this.#raw) connection.close();
     await Promise.all(this.#proxies().map((proxy) => proxy.close()));
@@ -193,11 +231,8 @@ export class Mesh {
     return [...this.#members.values()].flatMap(({ proxy }) => (proxy === null ? [] : [proxy]));
   }
 
-  #optionsFor(
-    object: WrittenObject,
-    program: Program,
-    options: Partial<ProxyOptions>,
-  ): ProxyOptions {
+  #optionsFor(object: WrittenObject, program: Program): ProxyOptions {
+    const options = this.#options;
     const { name, namespace = "default", labels = {} } = object.metadata;
     const spec = object.spec as { ports?: WrittenPort[]; upstreams?: string[] } | undefined;
     const free = { address: "127.0.0.1", preferredPort: 0 };
@@ -233,6 +268,9 @@ export class Mesh {
   }
 }
 
+/** One mesh for all behaviours of a file with the same number of workers; put back between them. */
+const meshes = new Map<string, Promise<Mesh>>();
+
 /** Registers a behaviour: `import.meta.url` names the YAML beside the test. */
 export function behaviour(
   name: string,
@@ -244,16 +282,30 @@ export function behaviour(
   const objects = parse(readFileSync(file, "utf8"));
   for (const concurrency of [1, 4]) {
     const workers = concurrency === 1 ? "1 worker" : `${concurrency} workers`;
+    const key = `${file} ${concurrency} ${JSON.stringify(options)}`;
     test(`${basename(file, ".yaml")}: ${name} (${workers})`, async () => {
-      const mesh = await Mesh.open(structuredClone(objects), concurrency, options);
+      let opening = meshes.get(key);
+      if (opening === undefined) {
+        opening = Mesh.open(structuredClone(objects), concurrency, options);
+        meshes.set(key, opening);
+      }
+      const mesh = await opening;
       try {
         await run(mesh);
-      } finally {
+        await mesh.restore();
+      } catch (error) {
+        // What is left of this mesh may be anything: the next behaviour gets a new one.
+        meshes.delete(key);
         await mesh.close();
+        throw error;
       }
     });
   }
 }
+
+after(async () => {
+  for (const mesh of meshes.values()) await (await mesh).close();
+});
 
 export function parse(yaml: string): WrittenObject[] {
   return parseAllDocuments(yaml)

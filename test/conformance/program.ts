@@ -36,6 +36,7 @@ export class Program {
       socket.on("data", (bytes: Buffer) =>
         socket.write(`${this.name}:${request.url}:${bytes.toString()}`),
       );
+      socket.on("end", () => socket.end());
       socket.on("error", () => {});
     });
     // Longer than any test, so that a close is one that the test asked for.
@@ -53,6 +54,16 @@ export class Program {
   async open(): Promise<void> {
     await new Promise<void>((resolve) => this.#tcp.listen(0, "127.0.0.1", resolve));
     this.port = (this.#tcp.address() as { port: number }).port;
+  }
+
+  /** As if nothing had been asked. */
+  reset(): void {
+    // A socket keeps the listener it was accepted with.
+    if (this.onSocket !== null) for (const socket of this.sockets) socket.destroy();
+    this.seen.length = 0;
+    this.connectionCount = 0;
+    this.onRequest = null;
+    this.onSocket = null;
   }
 
   /** Refuses connections from now on; open ones go too. */

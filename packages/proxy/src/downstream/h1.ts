@@ -32,6 +32,8 @@ import { Watchdog } from "./watchdog.ts";
 /** Bytes of later requests that may wait. */
 const stashBytesMax = 64 * 1024;
 const lingerMs = 1000;
+/** A shorter idle timeout is watched from the start; the watchdog looks often enough for longer ones. */
+const watchedIdleMs = 60_000;
 const nothing = Buffer.alloc(0);
 const noTrailers: HeaderList = [];
 
@@ -117,8 +119,13 @@ export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drain
       this.#parser.finish(this);
       return;
     }
-    // A complete request is still answered after a half-close (http-cases H31).
-    if (!x.requestEnded) this.#parser.finish(this);
+    if (!x.requestEnded) {
+      this.#parser.finish(this);
+    } else if (this.entry.peer.isTls) {
+      // TLS has no half-close that anybody uses: a peer that ends has given its request up.
+      this.socket.destroy();
+    }
+    // Over plain TCP a complete request is still answered after a half-close (http-cases H31).
   }
 
   onDrain(): void {
@@ -143,8 +150,13 @@ export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drain
     this.#exchange = x;
     if (head.framing !== Framing.None) this.#watchdog.soon();
     // What follows CONNECT belongs to the tunnel: its bytes must be at hand first.
-    if (head.method === "CONNECT") this.#isConnect = true;
-    else pipeline.route(x);
+    if (head.method === "CONNECT") {
+      this.#isConnect = true;
+      return;
+    }
+    pipeline.route(x);
+    const idleMs = pipeline.idleTimeoutMs(x);
+    if (idleMs > 0 && idleMs < watchedIdleMs) this.#watchdog.soon(idleMs);
   }
 
   data(bytes: Buffer): void {

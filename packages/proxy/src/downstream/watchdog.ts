@@ -51,14 +51,14 @@ export class Watchdog {
   }
 
   /** Something slow may have begun: look again soon. */
-  soon(): void {
+  soon(delayMs: number = lookMs): void {
     const nowMs = this.#thread.clock.monotonicMs();
     this.#headSinceMs = 0;
     this.#requestSinceMs = nowMs;
     this.#writtenSinceMs = nowMs;
     this.#movedSinceMs = nowMs;
     this.#requestBytes = 0;
-    this.#thread.wheel.set(this.#timer, lookMs);
+    this.#thread.wheel.set(this.#timer, Math.min(delayMs, lookMs));
   }
 
   stop(): void {

@@ -120,9 +120,8 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
     if (this.#user === null) return;
     this.#leave();
     this.#parser.abort();
-    // A cut request must not look like a whole one (http-cases H13).
-    if (this.#isSent) this.#socket?.destroy();
-    else this.#socket?.reset();
+    // A cut request must not look like a whole one (http-cases H13), and the work for a whole one ends.
+    this.#socket?.reset();
   }
 
   close(): void {
