@@ -20,9 +20,9 @@ const NAMES = ["catalog", "orders", "stock"];
 /** Versions of everything, and of the tables of each namespace for each class. */
 function versionsOf(mesh: Mesh): Record<string, string> {
   const versions: Record<string, string> = {};
-  for (const one of [...mesh.compiler.clusters.values(), ...mesh.compiler.endpoints.values()]) {
-    versions[`${one.name} ${one.refs.length}`] = one.version;
-  }
+  const { clusters: all, endpoints } = mesh.compiler;
+  for (const one of all.values()) versions[`cluster ${one.name}`] = one.version;
+  for (const one of endpoints.values()) versions[`endpoints ${one.name}`] = one.version;
   for (const client of ["builtin", "envoy"] as const) {
     for (const namespace of NAMESPACES) {
       versions[`${client} ${namespace}`] = mesh.compiler.routeTable(client, namespace).version;
@@ -30,7 +30,8 @@ function versionsOf(mesh: Mesh): Record<string, string> {
   }
   for (const [key, held] of mesh.model.objects.Workload) {
     const { listeners, clusters } = mesh.compiler.inbound(held);
-    for (const one of [...listeners, ...clusters]) versions[`${key} ${one.name}`] = one.version;
+    for (const one of listeners) versions[`${key} listener ${one.name}`] = one.version;
+    for (const one of clusters) versions[`${key} cluster ${one.name}`] = one.version;
   }
   return versions;
 }

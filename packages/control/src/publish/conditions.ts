@@ -212,7 +212,7 @@ function writeStatus(
     return conditions;
   };
   judgement.apply(status, merge);
-  object.status = status;
+  if (Object.keys(status).length > 0) object.status = status;
 }
 
 /**

@@ -16,7 +16,7 @@ export function simRuntime(): { runtime: Runtime; clock: SimClock } {
 
 /** Stored objects, with the part of `Objects` that the publisher uses. */
 export class MemoryObjects {
-  readonly stored = new Map<string, ApiObject>();
+  readonly stored: Map<string, ApiObject> = new Map();
   revision: number = 0;
   /** Status writes, oldest first, as `<kind>/<namespace>/<name>`. */
   readonly written: string[] = [];
@@ -109,7 +109,7 @@ export class World {
   readonly clock: SimClock;
   readonly runtime: Runtime;
   readonly publisher: Publisher;
-  bundle: string = "ROOT-1\n";
+  bundle: string = "-----BEGIN CERTIFICATE-----\nROOT-1\n-----END CERTIFICATE-----\n";
   #onBundle: () => void = () => undefined;
   #streams = 0;
 

@@ -101,7 +101,8 @@ function plain(conditions: readonly JudgedCondition[], isPending: boolean): Judg
     conditions,
     isPending,
     apply(status, merge) {
-      status["conditions"] = merge(status["conditions"] as Condition[] | undefined, conditions);
+      const merged = merge(status["conditions"] as Condition[] | undefined, conditions);
+      if (merged.length > 0) status["conditions"] = merged;
     },
   };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { typeUrls } from "@weft/xds";
+import { Compiler } from "../compile/compile.ts";
 import { peerAuthentication, route, service, workload } from "../compile/fixture.test.ts";
 import { World } from "./fixture.test.ts";
 
@@ -293,6 +294,54 @@ test("a node id that is none is refused", async () => {
   const answer = world.publisher.subscribe(client as never, () => assert.fail());
   assert.ok("refused" in answer);
   assert.match(answer.refused.message, /"x" is not <namespace>\/<workload>/);
+});
+
+test("what would dangle is not published: everyone keeps what they run, and endpoints go on", async (t) => {
+  const world = new World(service("catalog"));
+  const proxy = world.connect("shop/a");
+  await world.pass(1);
+  const clusters = () => proxy.last.resources.get(typeUrls.cluster);
+  const before = clusters();
+  const getter = Object.getOwnPropertyDescriptor(Compiler.prototype, "clusters")?.get;
+  const broken = t.mock.getter(Compiler.prototype, "clusters", function (this: Compiler) {
+    const all = new Map(getter?.call(this) as Compiler["clusters"]);
+    all.delete("orders.shop.svc.cluster.local:80");
+    return all;
+  });
+  world.objects.put(service("orders"));
+  await world.pass(20);
+  assert.equal(world.publisher.figures().refusals, 1);
+  assert.equal(clusters(), before);
+  assert.deepEqual(proxy.names("route"), ["outbound/shop"]);
+  world.objects.put(workload("w", "catalog"));
+  await world.pass(20);
+  assert.equal(clusters(), before);
+  assert.ok(proxy.names("endpoint").includes(CATALOG));
+  const held = proxy.snapshots.length;
+  world.objects.delete("Service", "shop", "catalog");
+  await world.pass(20);
+  assert.ok(proxy.names("endpoint").includes(CATALOG), "the clusters it runs still name them");
+  broken.mock.restore();
+  world.objects.put(service("catalog"));
+  await world.pass(20);
+  assert.ok(proxy.snapshots.length > held);
+  assert.ok(proxy.names("cluster").includes("orders.shop.svc.cluster.local:80"));
+});
+
+test("a defect while compiling leaves everyone with what they run, and is made good", async (t) => {
+  const world = new World(service("catalog"));
+  const proxy = world.connect("shop/a");
+  await world.pass(1);
+  const broken = t.mock.method(Compiler.prototype, "apply", () => {
+    throw new Error("defect");
+  });
+  world.objects.put(service("orders"));
+  await world.pass(20);
+  assert.equal(proxy.snapshots.length, 1);
+  broken.mock.restore();
+  world.objects.put({ kind: "Namespace", name: "x" });
+  await world.pass(20);
+  assert.ok(proxy.names("cluster").includes("orders.shop.svc.cluster.local:80"));
 });
 
 test("after close nothing happens any more", async () => {
