@@ -54,15 +54,16 @@ function compileSide(
   toAdd: readonly HeaderValueOption[],
   toRemove: readonly string[],
   scope: Scope,
-  side: string,
+  side: "request" | "response",
 ): HeaderEdit[] {
   const edits: HeaderEdit[] = [];
   for (const [i, name] of toRemove.entries()) {
-    const itemScope = scope.item(`${side}_headers_to_remove`, i);
-    if (isEditable(name, itemScope)) edits.push(new HeaderEdit("remove", name.toLowerCase(), ""));
+    const refusal = refuseHeaderName(name, side);
+    if (refusal !== null) scope.item(`${side}_headers_to_remove`, i).refuse(refusal);
+    else edits.push(new HeaderEdit("remove", name.toLowerCase(), ""));
   }
   for (const [i, option] of toAdd.entries()) {
-    const edit = compileOption(option, scope.item(`${side}_headers_to_add`, i));
+    const edit = compileOption(option, side, scope.item(`${side}_headers_to_add`, i));
     if (edit !== null) edits.push(edit);
   }
   return edits;
@@ -76,10 +77,15 @@ const actions: ReadonlyMap<number, HeaderEditAction> = new Map<number, HeaderEdi
 ]);
 
 /** Null also for an empty value that is not to be kept: Envoy drops it. */
-function compileOption(option: HeaderValueOption, scope: Scope): HeaderEdit | null {
+function compileOption(
+  option: HeaderValueOption,
+  side: "request" | "response",
+  scope: Scope,
+): HeaderEdit | null {
   const { header, append, appendAction, keepEmptyValue } = option;
   if (header === undefined) return scope.at("header").refuse("is missing");
-  if (!isEditable(header.key, scope.at("header"))) return null;
+  const refusal = refuseHeaderName(header.key, side);
+  if (refusal !== null) return scope.at("header").refuse(refusal);
   const action = append === undefined ? actions.get(appendAction) : append ? "add" : "set";
   if (action === undefined) return scope.at("append_action").refuse("is unknown");
   const raw = header.value === "" ? header.rawValue.toString("latin1") : byteText(header.value);
@@ -100,11 +106,10 @@ function literalValue(text: string, scope: Scope): string | null {
   return text.replaceAll("%%", "%");
 }
 
-/** What frames or routes a message is not a header to edit. */
-const reserved: ReadonlySet<string> = new Set([
+/** What frames a message is not a header to edit. */
+const framing: ReadonlySet<string> = new Set([
   "connection",
   "content-length",
-  "host",
   "keep-alive",
   "proxy-connection",
   "te",
@@ -113,12 +118,12 @@ const reserved: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-function isEditable(name: string, scope: Scope): boolean {
+/** Why a header cannot be edited, or null; a request's Host is rewritten by other means. */
+export function refuseHeaderName(name: string, side: "request" | "response"): string | null {
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) {
-    scope.refuse(`${JSON.stringify(name)} is not a header name that can be edited`);
-    return false;
+    return `${JSON.stringify(name)} is not a header name that can be edited`;
   }
-  if (!reserved.has(name.toLowerCase())) return true;
-  scope.refuse(`${name} frames or routes the message and cannot be edited`);
-  return false;
+  const lower = name.toLowerCase();
+  if (framing.has(lower)) return `${name} frames the message and cannot be edited`;
+  return side === "request" && lower === "host" ? "Host can only be rewritten" : null;
 }

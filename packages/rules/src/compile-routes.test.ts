@@ -158,7 +158,7 @@ test("what cannot be edited is refused", () => {
     refusedRoute(routed({}, { requestHeadersToAdd: [header] }));
   assert.match(
     edit(add("host", "x")),
-    /request_headers_to_add\[0\]\.header: host frames or routes/,
+    /request_headers_to_add\[0\]\.header: Host can only be rewritten/,
   );
   assert.match(edit(add("Content-Length", "1")), /cannot be edited/);
   assert.match(edit(add(":path", "/")), /not a header name/);

@@ -22,6 +22,7 @@ export {
   type ResourceChange,
   type Tables,
 } from "./compile.ts";
+export { refuseHeaderName } from "./compile-edits.ts";
 export { type EndpointHealth, EndpointRow, EndpointTable } from "./endpoint-table.ts";
 export {
   chooseCluster,

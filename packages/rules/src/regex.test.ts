@@ -84,7 +84,7 @@ test("an invalid pattern is refused with the reason", () => {
 
 test("pattern, program and subject are bounded", () => {
   assert.match(refusal("a".repeat(patternLengthMax + 1)), /longer than/);
-  assert.match(refusal("[a-z]{500}".repeat(20)), /instructions, more than/);
+  assert.match(refusal("[a-z]{500}".repeat(3)), /instructions, more than/);
   assert.equal(pattern("a*").matches("a".repeat(subjectLengthMax)), true);
   assert.equal(pattern("a*").matches("a".repeat(subjectLengthMax + 1)), false);
 });
