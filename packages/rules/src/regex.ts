@@ -11,7 +11,9 @@ import { parseRegex, type RegexNode, writeRegex } from "./regex-syntax.ts";
 export type RegexEngine = "v8" | "re2";
 
 export const patternLengthMax = 4096;
-/** The RE2 engine may take a step per instruction and character: 0.1 s at worst with these bounds. */
+/**
+ * The RE2 engine may take a step per instruction and character: 0.1 s at worst with these bounds.
+ */
 const programSizeMax = 1000;
 /** A longer subject matches nothing. */
 export const subjectLengthMax = 8192;
