@@ -132,7 +132,7 @@ function startLoad(port: number, paths: readonly string[]): () => Promise<[numbe
       const asked = request({ host: "127.0.0.1", port, path, agent }, (response) => {
         if (response.statusCode !== 200) {
           failures.push(
-            `${path} ${response.statusCode} ${response.headers["x-envoy-flags"] ?? ""}`,
+            `${path} ${response.statusCode} ${String(response.headers["x-envoy-flags"] ?? "")}`,
           );
         }
         response.resume().on("end", resolve);

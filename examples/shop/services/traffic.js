@@ -14,7 +14,7 @@ async function visit() {
   }
 }
 
-const timer = setInterval(visit, 1000 / rate);
+const timer = setInterval(() => void visit(), 1000 / rate);
 process.on("SIGTERM", () => {
   clearInterval(timer);
   process.exit(0);

@@ -19,7 +19,7 @@ async function page() {
   return { shop: "Weft & Warp", catalog, cart, reviews, stock };
 }
 
-const server = http.createServer(async (request, response) => {
+async function answer(request, response) {
   let status = 200;
   let body;
   try {
@@ -34,6 +34,8 @@ const server = http.createServer(async (request, response) => {
     "content-length": Buffer.byteLength(text),
   });
   response.end(text);
-});
+}
+
+const server = http.createServer((request, response) => void answer(request, response));
 server.listen(port, process.env.HOST ?? "127.0.0.1");
 process.on("SIGTERM", () => server.close(() => process.exit(0)));
