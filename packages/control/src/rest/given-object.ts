@@ -93,7 +93,21 @@ function checkMetadata(value: Fields, addressee: Addressee): void {
       throw badRequest(`metadata.${field} must be a list`);
     }
   }
+  dropEmpty(metadata);
   checkPlace(metadata, addressee);
+}
+
+/** An empty map or list says the same as none, and nobody need come to own it. */
+function dropEmpty(metadata: Fields): void {
+  for (const field of ["labels", "annotations", "finalizers", "ownerReferences"]) {
+    const value = metadata[field];
+    const isEmpty = value === null || (typeof value === "object" && isEmptyObject(value));
+    if (isEmpty) delete metadata[field];
+  }
+}
+
+function isEmptyObject(value: object): boolean {
+  return Object.keys(value).length === 0;
 }
 
 function checkPlace(metadata: Fields, { name, namespace }: Addressee): void {

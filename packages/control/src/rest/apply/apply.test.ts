@@ -65,7 +65,43 @@ describe("server-side apply", () => {
     ]);
     object = apply(object, serviceOf({ ports: [] }), writer("one"));
     assert.deepEqual(ports(object), [{ port: 81, name: "b" }]);
-    assert.deepEqual(owned(object, "one"), [".spec.ports"]);
+    assert.deepEqual(owned(object, "one"), []);
+  });
+
+  it("keeps the object's name when its manager gives up all other metadata", () => {
+    let object = apply(
+      null,
+      serviceOf({ type: "ClusterIP" }, { labels: { a: "1" } }),
+      writer("one"),
+    );
+    object = apply(object, serviceOf({ type: "ClusterIP" }), writer("one"));
+    assert.equal(object.metadata.name, "web");
+    assert.equal(object.metadata.labels, undefined);
+  });
+
+  it("takes back a whole item, also where others had changed fields of it", () => {
+    let object = apply(null, serviceOf({ ports: [{ port: 80, name: "a" }] }), writer("one"));
+    const next = { ...object, spec: { ports: [{ port: 80, name: "changed" }] } };
+    object = update(object, next, writer("editor", "Update"));
+    object = apply(object, serviceOf({ type: "ClusterIP" }), writer("one"));
+    assert.deepEqual(object.spec, { ports: [], type: "ClusterIP" });
+  });
+
+  it("keeps the applied order, with others' items where they stood", () => {
+    const withPorts = (...numbers: number[]): ApiObject =>
+      serviceOf({ ports: numbers.map((port) => ({ port })) });
+    let object = apply(null, withPorts(1, 2, 3, 4), writer("one"));
+    object = apply(object, withPorts(4, 2, 9), writer("two"));
+    const order = (ports(object) as { port: number }[]).map((port) => port.port);
+    assert.deepEqual(order, [1, 3, 4, 2, 9]);
+  });
+
+  it("does not take what stood before anybody was recorded", () => {
+    const unrecorded = serviceOf({ type: "NodePort" });
+    assert.throws(
+      () => apply(unrecorded, serviceOf({ type: "ClusterIP" }), writer("one")),
+      /conflict with "before-first-apply" using v1: .spec.type/,
+    );
   });
 
   it("refuses to change another manager's field, naming both", () => {

@@ -35,12 +35,13 @@ export function applyObject(
   isForced: boolean,
 ): Applied {
   const { schema } = info;
-  const ownerships = decodeOwnerships(standing?.metadata.managedFields);
+  const ownerships = standingOwnerships(info, standing, writer);
   const own = ownerships.find((one) => isSameWriter(one, writer));
   const others = ownerships.filter((one) => one !== own);
-  const set = ownedPart(info, fieldSetOf(schema, wanted), writer.subresource);
+  const all = fieldSetOf(schema, wanted);
+  const set = ownedPart(info, all, writer.subresource);
   const merged = mergeApplied(schema, standing ?? {}, wanted);
-  const object = dropAbandoned(info, merged, own, others, set);
+  const object = dropAbandoned(info, merged, own, others, all);
   const found = compareValues(schema, standing ?? {}, object);
   const touched = unionOf(found.added, found.changed);
   const conflicts = others
@@ -56,6 +57,19 @@ export function applyObject(
   return { object: object as ApiObject, managedFields: encodeOwnerships([...left, entry]) };
 }
 
+/** What nobody is recorded for was there before the first apply, and is not to be lost by it. */
+function standingOwnerships(
+  info: KindInfo,
+  standing: ApiObject | null,
+  writer: Writer,
+): Ownership[] {
+  const recorded = decodeOwnerships(standing?.metadata.managedFields);
+  if (standing === null || recorded.length > 0) return recorded;
+  const { added } = compareValues(info.schema, { metadata: {} }, standing);
+  const set = ownedPart(info, added, writer.subresource);
+  return [{ ...writer, manager: "before-first-apply", operation: "Update", set }];
+}
+
 /** Removes what the manager applied before, does not want now, and nobody else owns. */
 function dropAbandoned(
   info: KindInfo,
@@ -68,7 +82,8 @@ function dropAbandoned(
   const before = withNamedMembers(info.schema, own.set);
   const doomed = differenceOf(before, withNamedMembers(info.schema, set));
   if (doomed.isEmpty) return merged;
-  const kept = others.reduce((all, one) => unionOf(all, one.set), set);
+  const owned = others.reduce((all, one) => unionOf(all, one.set), set);
+  const kept = withNamedMembers(info.schema, owned);
   return withoutFields(info.schema, merged, doomed, kept);
 }
 

@@ -103,7 +103,7 @@ export function trackUpdate(
   writer: Writer,
 ): ManagedFieldsEntry[] {
   const ownerships = statedOwnerships(before, after);
-  const found = compareValues(info.schema, before ?? {}, after);
+  const found = compareValues(info.schema, before ?? { metadata: {} }, after);
   const touched = ownedPart(info, unionOf(found.added, found.changed), writer.subresource);
   const gone = ownedPart(info, found.removed, writer.subresource);
   const all = ownerships.map((one) => {

@@ -75,8 +75,12 @@ function collect(schema: Schema, value: unknown, node: FieldSet): void {
   for (const part of partsOf(schema, value) ?? []) {
     const child = node.at(part.step);
     const below = partsOf(part.schema, part.value);
-    if (below === null || below.length === 0 || !part.isNamed) child.isMember = true;
+    const isEmpty = below?.length === 0;
+    // An empty keyed list or set says nothing of any item, so nobody owns it.
+    const isOwned = below === null || !part.isNamed || (isEmpty && !Array.isArray(part.value));
+    if (isOwned) child.isMember = true;
     collect(part.schema, part.value, child);
+    if (child.isEmpty) node.below.delete(part.step);
   }
 }
 
@@ -119,11 +123,16 @@ function compare(
   }
 }
 
-/** A part that came or went: itself and everything in it. */
+/** A part that came or went: itself and everything in it, structures included. */
 function insertWhole(part: Part, path: readonly string[], set: FieldSet): void {
-  const node = set.reach(path);
+  markAll(part.schema, part.value, set.reach(path));
+}
+
+function markAll(schema: Schema, value: unknown, node: FieldSet): void {
   node.isMember = true;
-  collect(part.schema, part.value, node);
+  for (const part of partsOf(schema, value) ?? []) {
+    markAll(part.schema, part.value, node.at(part.step));
+  }
 }
 
 /** Fields the schema names count as members where anything below them does. */
@@ -154,25 +163,54 @@ export function mergeApplied(schema: Schema, standing: unknown, applied: unknown
   return merged;
 }
 
+/** The applied order holds; items that only stand keep their place before what follows them. */
 function mergeLists(schema: Schema, standing: unknown, applied: readonly unknown[]): unknown {
   const type = schema["x-kubernetes-list-type"];
   if ((type !== "set" && type !== "map") || !Array.isArray(standing)) {
     return copyJson(applied);
   }
   const stepOf = type === "set" ? setStep : (item: unknown) => keyStep(schema, item);
-  const merged: unknown[] = [...standing];
-  const places = new Map(merged.map((item, index) => [stepOf(item), index]));
-  for (const item of applied) {
-    const place = places.get(stepOf(item));
-    if (place === undefined) merged.push(copyJson(item));
-    else merged[place] = mergeApplied(schema.items ?? {}, merged[place], item);
-  }
-  return merged;
+  const present = new Map<string, unknown>(standing.map((item) => [stepOf(item), item]));
+  const places = mergeOrder([...present.keys()], applied.map(stepOf));
+  return places.map(({ step, index }) =>
+    index === null
+      ? present.get(step)
+      : mergeApplied(schema.items ?? {}, present.get(step), applied[index]),
+  );
 }
 
-/**
- * The value without the fields in `doomed`, sparing each that `kept` holds or holds something of.
- */
+interface Place {
+  readonly step: string;
+  /** Among the applied items; null for one that only stands. */
+  readonly index: number | null;
+}
+
+/** As Kubernetes interleaves the two, so that a list does not change order between servers. */
+function mergeOrder(standing: readonly string[], applied: readonly string[]): Place[] {
+  const isApplied = new Set(applied);
+  const isStanding = new Set(standing);
+  const shared = applied.filter((step) => isStanding.has(step));
+  const placed = new Set<string>();
+  const places: Place[] = [];
+  let at = 0;
+  let nextShared = 0;
+  applied.forEach((step, index) => {
+    for (; at < standing.length; at++) {
+      const other = standing[at] as string;
+      if (!isApplied.has(other)) places.push({ step: other, index: null });
+      else if (!placed.has(other) && other === shared[nextShared]) break;
+    }
+    places.push({ step, index });
+    placed.add(step);
+    if (step === shared[nextShared]) nextShared++;
+  });
+  for (const other of standing.slice(at)) {
+    if (!isApplied.has(other)) places.push({ step: other, index: null });
+  }
+  return places;
+}
+
+/** The value without the fields in `doomed`, sparing each that is a member of `kept`. */
 export function withoutFields(
   schema: Schema,
   value: unknown,
@@ -186,7 +224,7 @@ export function withoutFields(
   for (const part of parts) {
     const doom = doomed.below.get(part.step);
     const keep = kept.below.get(part.step);
-    if (doom?.isMember === true && keep === undefined) continue;
+    if (doom?.isMember === true && keep?.isMember !== true) continue;
     const rest =
       doom === undefined
         ? part.value
