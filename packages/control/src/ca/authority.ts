@@ -50,7 +50,7 @@ export interface AuthorityOptions {
   readonly settings: ControlSettings;
 }
 
-export interface SvidRequest extends WorkloadIdentity {
+interface SvidRequest extends WorkloadIdentity {
   /** Null asks for the default. */
   readonly ttlMs: number | null;
 }
@@ -74,7 +74,7 @@ export interface ServerIdentity extends Svid {
   readonly rootsPem: string;
 }
 
-export interface Subscription {
+interface Subscription {
   close(): void;
 }
 

@@ -25,7 +25,7 @@ export interface TokenRecord extends TokenLimits {
   readonly description: string;
 }
 
-export interface TokenRequest extends TokenLimits {
+interface TokenRequest extends TokenLimits {
   readonly ttlMs: number | null;
   readonly description: string;
 }

@@ -6,7 +6,7 @@ import { CertificationRequest } from "@peculiar/asn1-csr";
 import { AsnConvert } from "@peculiar/asn1-schema";
 import { MeshError } from "../errors.ts";
 
-export const csrBytesMax: number = 8 * 1024;
+const csrBytesMax = 8 * 1024;
 
 const ecdsaWithSha256 = "1.2.840.10045.4.3.2";
 

@@ -37,10 +37,6 @@ export function parseSpiffeId(uri: string, trustDomain: string): WorkloadIdentit
   return { namespace, serviceAccount };
 }
 
-export function isTrustDomain(name: string): boolean {
-  return trustDomainPattern.test(name);
-}
-
 /** A Kubernetes namespace name (RFC 1123 label). */
 export function isNamespaceName(name: string): boolean {
   return labelPattern.test(name);
@@ -59,4 +55,8 @@ export function assertTrustDomain(name: string): void {
 
 function isSegment(text: string | undefined): text is string {
   return text !== undefined && text !== "." && text !== ".." && segmentPattern.test(text);
+}
+
+function isTrustDomain(name: string): boolean {
+  return trustDomainPattern.test(name);
 }

@@ -28,12 +28,6 @@ export interface EnrolOptions {
   readonly objects: Pick<Objects, "get" | "create" | "change" | "patchStatus">;
 }
 
-export interface Enrolment {
-  readonly workload: string;
-  /** What could not be done, in sentences. */
-  readonly warnings: readonly string[];
-}
-
 /** Who writes, as `managedFields` and events name it. */
 export const registryManager = "weft-registry";
 
