@@ -9,7 +9,7 @@ export interface Http1Limits {
   readonly requestLineBytesMax: number;
   /** Start line, fields and trailers of one message with their line ends; more is 431. */
   readonly headBytesMax: number;
-  /** Field lines of one message, trailers included; more is 431. */
+  /** Field lines of one message, trailers included; more is 431. Above 4096 it means 4096. */
   readonly fieldsMax: number;
   /** Longest method; more is 501 (RFC 9112 §3). */
   readonly methodBytesMax: number;
