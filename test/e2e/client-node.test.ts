@@ -1,4 +1,4 @@
-// @kubernetes/client-node against the API: typed and generic clients, list and watch, informers.
+// @kubernetes/client-node against a running `weft up`: typed and generic clients, list and watch, informers.
 
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
@@ -13,7 +13,7 @@ import {
   type V1ConfigMap,
   Watch,
 } from "@kubernetes/client-node";
-import { openApiServer } from "../harness/api-server.ts";
+import { Mesh } from "../harness/mesh.ts";
 import { eventually } from "../harness/processes.ts";
 
 function configOf(server: string): KubeConfig {
@@ -26,8 +26,8 @@ function configOf(server: string): KubeConfig {
 const namespace = "default";
 
 test("@kubernetes/client-node", { timeout: 60_000 }, async (context) => {
-  const { url } = await openApiServer(context);
-  const config = configOf(url);
+  const mesh = await Mesh.open(context);
+  const config = configOf(mesh.server);
   await context.test("typed: create, read, list, patch, replace with conflict, delete", () =>
     typedPart(config.makeApiClient(CoreV1Api)),
   );

@@ -1,9 +1,9 @@
-// kubectl 1.20: at least get, create, delete, and what else works.
+// kubectl 1.20 against a running `weft up`: at least get, create, delete, and what else works.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openApiServer } from "../harness/api-server.ts";
 import { openOldKubectl } from "../harness/kubectl.ts";
+import { Mesh } from "../harness/mesh.ts";
 
 const route = `
 apiVersion: gateway.networking.k8s.io/v1
@@ -15,8 +15,8 @@ spec:
 `;
 
 test("kubectl 1.20", { timeout: 120_000 }, async (context) => {
-  const { url } = await openApiServer(context);
-  const kubectl = openOldKubectl(context, url);
+  const mesh = await Mesh.open(context);
+  const kubectl = openOldKubectl(context, mesh.server);
   if (kubectl === null) return;
   assert.match(await kubectl.ok(["version", "--client"]), /Minor:"20"/);
   await kubectl.ok(["create", "namespace", "shop"]);

@@ -1,11 +1,11 @@
-// A current, unmodified kubectl against the API: every verb that the design promises.
+// A current, unmodified kubectl against a running `weft up`: every verb that the design promises.
 
 import assert from "node:assert/strict";
 import { chmodSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
-import { openApiServer } from "../harness/api-server.ts";
 import { type Kubectl, openKubectl } from "../harness/kubectl.ts";
+import { Mesh } from "../harness/mesh.ts";
 import { eventually } from "../harness/processes.ts";
 
 const shop = (weight: number, more = ""): string => `
@@ -42,8 +42,8 @@ spec:
 const stdin = ["-f", "-"];
 
 test("kubectl", { timeout: 240_000 }, async (context) => {
-  const { url, rest } = await openApiServer(context);
-  const kubectl = await openKubectl(context, url);
+  const mesh = await Mesh.open(context);
+  const kubectl = await openKubectl(context, mesh.server);
   if (kubectl === null) return;
   const part = async (name: string, run: (t: TestContext) => Promise<void>): Promise<void> => {
     await context.test(name, run);
@@ -78,41 +78,8 @@ test("kubectl", { timeout: 240_000 }, async (context) => {
   await part("validates: strict, dry run, every wrong field", () => validatePart(kubectl));
   await part("creates what it has types for", () => createPart(kubectl));
 
-  await part("describes with events, explains, asks what it may", async () => {
-    const involved = { apiVersion: "v1", kind: "Service", namespace: "shop", name: "catalog" };
-    const { uid = "" } = (await rest.objects.get("Service", "shop", "catalog"))?.metadata ?? {};
-    await rest.objects.event(
-      { ...involved, uid },
-      { type: "Warning", reason: "EndpointsKept", message: "two stay", component: "weft-registry" },
-    );
-    const described = await kubectl.ok(["describe", "service", "catalog", "-n", "shop"]);
-    assert.match(described, /Port: +http +80\/TCP/);
-    assert.match(described, /Warning +EndpointsKept .* weft-registry +two stay/);
-    assert.match(await kubectl.ok(["events", "-n", "shop"]), /EndpointsKept/);
-    assert.match(await kubectl.ok(["get", "events", "-n", "shop"]), /EndpointsKept/);
-    const route = await kubectl.ok(["describe", "httproute", "catalog", "-n", "shop"]);
-    assert.match(route, /Backend Refs:/);
-    const explained = await kubectl.ok(["explain", "httproute.spec.rules.backendRefs"]);
-    assert.match(explained, /weight\s+<integer>/);
-    assert.equal((await kubectl.ok(["auth", "can-i", "create", "services"])).trim(), "yes");
-    assert.match(await kubectl.ok(["auth", "can-i", "--list"]), /\*\.\*/);
-    assert.match(await kubectl.ok(["auth", "whoami"]), /weft-admin/);
-  });
-
-  await part("waits for conditions, fields and deletion, and deletes", () =>
-    deletePart(kubectl, async () => {
-      await rest.objects.patchStatus("Workload", "shop", "catalog-kvtqz", (object) => {
-        const condition = {
-          type: "Ready",
-          status: "True",
-          reason: "Passed",
-          message: "",
-          lastTransitionTime: "2026-01-01T00:00:00Z",
-        };
-        object.status = { conditions: [condition] };
-      });
-    }),
-  );
+  await part("describes with events, explains, asks what it may", () => describePart(kubectl));
+  await part("waits for conditions, fields and deletion, and deletes", () => deletePart(kubectl));
 });
 
 async function getPart(kubectl: Kubectl): Promise<void> {
@@ -251,10 +218,53 @@ async function createPart(kubectl: Kubectl): Promise<void> {
   assert.match(await kubectl.fails(["get", "namespace", "made"]), /NotFound/);
 }
 
-async function deletePart(kubectl: Kubectl, becomeReady: () => Promise<void>): Promise<void> {
+async function describePart(kubectl: Kubectl): Promise<void> {
+  const service = await kubectl.json(["get", "service", "catalog", "-n", "shop"]);
+  const { uid } = service["metadata"] as { uid: string };
+  const event = `
+apiVersion: v1
+kind: Event
+metadata: { name: catalog.1, namespace: shop }
+involvedObject: { apiVersion: v1, kind: Service, namespace: shop, name: catalog, uid: ${uid} }
+type: Warning
+reason: EndpointsKept
+message: two stay
+source: { component: tester }
+`;
+  await kubectl.ok(["create", ...stdin], { input: event });
+  const described = await kubectl.ok(["describe", "service", "catalog", "-n", "shop"]);
+  assert.match(described, /Port: +http +80\/TCP/);
+  assert.match(described, /Warning +EndpointsKept .* tester +two stay/);
+  assert.match(await kubectl.ok(["events", "-n", "shop"]), /EndpointsKept/);
+  assert.match(await kubectl.ok(["get", "events", "-n", "shop"]), /EndpointsKept/);
+  const route = await kubectl.ok(["describe", "httproute", "catalog", "-n", "shop"]);
+  assert.match(route, /Backend Refs:/);
+  const explained = await kubectl.ok(["explain", "httproute.spec.rules.backendRefs"]);
+  assert.match(explained, /weight\s+<integer>/);
+  assert.equal((await kubectl.ok(["auth", "can-i", "create", "services"])).trim(), "yes");
+  assert.match(await kubectl.ok(["auth", "can-i", "--list"]), /\*\.\*/);
+  assert.match(await kubectl.ok(["auth", "whoami"]), /weft-admin/);
+}
+
+const readyStatus = {
+  status: {
+    conditions: [
+      {
+        type: "Ready",
+        status: "True",
+        reason: "Passed",
+        message: "",
+        lastTransitionTime: "2026-01-01T00:00:00Z",
+      },
+    ],
+  },
+};
+
+async function deletePart(kubectl: Kubectl): Promise<void> {
   const workload = ["workload/catalog-kvtqz", "-n", "shop"];
   const waiting = kubectl.start(["wait", "--for=condition=Ready", ...workload, "--timeout=30s"]);
-  await becomeReady();
+  const patch = ["patch", ...workload, "--subresource=status", "--type=merge", "-p"];
+  await kubectl.ok([...patch, JSON.stringify(readyStatus)]);
   await waiting.printed(/condition met/);
   const weight = "--for=jsonpath={.spec.weight}=100";
   await kubectl.ok(["wait", weight, ...workload, "--timeout=10s"]);

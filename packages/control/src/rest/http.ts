@@ -71,6 +71,7 @@ export async function openHttp(options: HttpOptions): Promise<HttpHandle> {
     close: () =>
       new Promise((resolve) => {
         const { timers } = options.runtime;
+        options.rest.endWatches();
         const cut = timers.after(closeGraceMs, () => {
           if ("closeAllConnections" in server) server.closeAllConnections();
         });

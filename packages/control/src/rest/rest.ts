@@ -37,7 +37,9 @@ export interface Rest {
   handle(request: RestRequest): Promise<RestResponse>;
   /** Creates the namespaces that always exist and goes on with interrupted namespace deletions. */
   prepare(): Promise<void>;
-  /** Ends all watches. */
+  /** Ends the watches of REST clients, so that their connections can close. */
+  endWatches(): void;
+  /** Ends everything that goes on. */
   close(): void;
 }
 
@@ -52,6 +54,9 @@ export function createRest(options: RestOptions): Rest {
   const api: ObjectApi = { workspace, openWatches: new Set() };
   const objects = createObjects(workspace);
   const namespaces = createNamespaceKeeper(workspace);
+  const endWatches = (): void => {
+    for (const watch of api.openWatches) watch.end();
+  };
   return {
     objects,
     async handle(request) {
@@ -62,10 +67,11 @@ export function createRest(options: RestOptions): Rest {
       return request.method === "HEAD" ? { ...response, body: new Uint8Array() } : response;
     },
     prepare: () => namespaces.begin(),
+    endWatches,
     close() {
       namespaces.close();
       objects.close();
-      for (const watch of api.openWatches) watch.end();
+      endWatches();
     },
   };
 }
