@@ -1,4 +1,5 @@
-// @kubernetes/client-node against a running `weft up`: typed and generic clients, list and watch, informers.
+// @kubernetes/client-node against a running `weft up`: typed and generic clients, list and watch,
+// informers.
 
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
