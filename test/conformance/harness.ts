@@ -7,7 +7,13 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { openProxy, type PortProtocol, type ProxyHandle, type ProxyOptions } from "@weft/proxy";
+import {
+  openProxy,
+  type PortProtocol,
+  type ProxyHandle,
+  type ProxyOptions,
+  type UpstreamAddress,
+} from "@weft/proxy";
 import { silentLogger, systemRuntime } from "@weft/runtime";
 import { parseAllDocuments } from "yaml";
 import { TestAuthority } from "./certificates.ts";
@@ -29,6 +35,12 @@ interface WrittenPort {
   meshed?: boolean;
 }
 
+/** What a behaviour may want of its proxies beside the usual. */
+export interface MeshOptions extends Partial<Omit<ProxyOptions, "addresses">> {
+  /** `--upstream` listeners of every proxy. */
+  readonly upstreams?: readonly UpstreamAddress[];
+}
+
 interface Member {
   readonly name: string;
   readonly namespace: string;
@@ -43,14 +55,14 @@ export class Mesh {
   readonly concurrency: number;
   readonly #members = new Map<string, Member>();
   readonly #objects: readonly WrittenObject[];
-  readonly #options: Partial<ProxyOptions>;
+  readonly #options: MeshOptions;
   #isChanged = false;
   readonly #raw: RawConnection[] = [];
 
   static async open(
     objects: readonly WrittenObject[],
     concurrency: number,
-    options: Partial<ProxyOptions>,
+    options: MeshOptions,
   ): Promise<Mesh> {
     const authority = await TestAuthority.create();
     const mesh = new Mesh(authority, concurrency, objects, options);
@@ -67,7 +79,7 @@ export class Mesh {
     authority: TestAuthority,
     concurrency: number,
     objects: readonly WrittenObject[],
-    options: Partial<ProxyOptions>,
+    options: MeshOptions,
   ) {
     this.#objects = objects;
     this.#options = options;
@@ -232,7 +244,7 @@ export class Mesh {
   }
 
   #optionsFor(object: WrittenObject, program: Program): ProxyOptions {
-    const options = this.#options;
+    const { upstreams = [], ...rest } = this.#options;
     const { name, namespace = "default", labels = {} } = object.metadata;
     const spec = object.spec as { ports?: WrittenPort[]; upstreams?: string[] } | undefined;
     const free = { address: "127.0.0.1", preferredPort: 0 };
@@ -249,7 +261,7 @@ export class Mesh {
       concurrency: this.concurrency,
       drainMs: 2000,
       explain: true,
-      ...options,
+      ...rest,
       addresses: {
         outbound: free,
         admin: free,
@@ -262,7 +274,7 @@ export class Mesh {
           appPort: program.port,
           protocol: (port.protocol ?? "HTTP").toLowerCase() as PortProtocol,
         })),
-        upstreams: options.addresses?.upstreams ?? [],
+        upstreams,
       },
     };
   }
@@ -276,7 +288,7 @@ export function behaviour(
   name: string,
   testUrl: string,
   run: (mesh: Mesh) => Promise<void>,
-  options: Partial<ProxyOptions> = {},
+  options: MeshOptions = {},
 ): void {
   const file = fileURLToPath(testUrl).replace(/\.test\.ts$/, ".yaml");
   const objects = parse(readFileSync(file, "utf8"));

@@ -100,6 +100,8 @@ class TcpSocket implements ByteSocket {
   #remoteAddress = "";
   #isEnding = false;
   #isPaused = false;
+  /** What a TLS record still held when reading stopped; null stands for the peer's end. */
+  #held: (Buffer | null)[] | null = null;
   #errorCode = "";
   readonly socket: Socket;
 
@@ -175,9 +177,31 @@ class TcpSocket implements ByteSocket {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    if (this.isClosed) return;
+    if (this.isClosed || !this.#releaseHeld()) return;
     if (this.tls === null) this.socket.resume();
     else this.socket._read(0);
+  }
+
+  /** Bytes or the peer's end, now or when reading goes on. */
+  received(bytes: Buffer | null): void {
+    if (this.#isPaused || this.#held !== null) {
+      this.#held ??= [];
+      this.#held.push(bytes);
+    } else if (bytes === null) this.owner.onEnd();
+    else this.owner.onBytes(bytes);
+  }
+
+  /** False when the owner stopped again before all was given. */
+  #releaseHeld(): boolean {
+    const held = this.#held;
+    if (held === null) return true;
+    while (held.length > 0 && !this.#isPaused && !this.isClosed) {
+      const bytes = held.shift() as Buffer | null;
+      if (bytes === null) this.owner.onEnd();
+      else this.owner.onBytes(bytes);
+    }
+    if (held.length === 0) this.#held = null;
+    return this.#held === null && !this.#isPaused;
   }
 
   end(): void {
@@ -286,8 +310,7 @@ function onSocketConnected(this: Socket): void {
 function pushTls(this: Socket, chunk: Buffer | null): boolean {
   const own = (this as Attached).weft;
   if (own === undefined || own.isClosed) return false;
-  if (chunk === null) own.owner.onEnd();
-  else own.owner.onBytes(chunk);
+  own.received(chunk);
   flushWrites();
   return !own.isPaused;
 }
@@ -296,7 +319,7 @@ function pushTls(this: Socket, chunk: Buffer | null): boolean {
 function pushPlain(this: Socket, chunk: Buffer | null): boolean {
   const own = (this as Attached).weft;
   if (own === undefined || own.isClosed) return false;
-  if (chunk === null) own.owner.onEnd();
+  if (chunk === null) own.received(null);
   flushWrites();
   return false;
 }

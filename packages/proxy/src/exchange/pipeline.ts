@@ -45,7 +45,11 @@ export function route(x: Exchange): void {
   const { request, entry, thread } = x;
 
   // Where it came in.
-  if (!findChain(x)) return reply(x, Flag.NoConfiguration);
+  if (!findChain(x)) {
+    // The mode changed under an open connection: it ends as a new one would, without an answer.
+    if (x.listener !== null) return abandon(x, Flag.PlaintextForbidden);
+    return reply(x, Flag.NoConfiguration);
+  }
   setIdentityHeaders(x);
   if (!request.isPathNormal && !normalise(x)) {
     const code = ErrorCode.BadTarget;

@@ -56,11 +56,16 @@ export class Endpoint implements Candidate {
     return this.transport.tls !== null;
   }
 
+  /** Its service demands mutual TLS, and it has no proxy that could end it. */
+  get isForbidden(): boolean {
+    return this.transport.tls === null && this.cluster.row.requireMtls;
+  }
+
   /** Opens a connection; or the flag that says why that must not or cannot be. */
   dial(owner: SocketOwner): ByteSocket | Flag {
     const { tls } = this.transport;
+    if (this.isForbidden) return Flag.PlaintextForbidden;
     if (tls === null) {
-      if (this.cluster.row.requireMtls) return Flag.PlaintextForbidden;
       return connectPlain({ address: this.address, port: this.port }, owner);
     }
     const { context } = this.thread.identity;

@@ -32,6 +32,7 @@ export class Pool {
    * reused connection just then; the others get a young or a new one.
    */
   acquire(user: UpstreamUser, isRaceSafe: boolean): void {
+    if (this.endpoint.isForbidden) return user.onNoConnection(Flag.PlaintextForbidden);
     const connection = this.#takeIdle(isRaceSafe);
     const { breaker } = this.endpoint.cluster;
     if (connection !== null) {
