@@ -1,5 +1,5 @@
-// The classes of clients that one model is compiled for (decision D3). Classes share clusters and endpoints
-// byte for byte; only routes differ.
+// The classes of clients that one model is compiled for (decision D3). Classes share clusters and
+// endpoints byte for byte; only routes differ.
 
 export const clientClasses = ["builtin", "envoy"] as const;
 

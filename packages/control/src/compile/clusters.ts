@@ -1,5 +1,6 @@
-// From a service port to the cluster that callers run: the other half of the crossing (style section 2). A
-// service port has one cluster, and a further one for each service whose routes bring other settings.
+// From a service port to the cluster that callers run: the other half of the crossing (style
+// section 2). A service port has one cluster, and a further one for each service whose routes bring
+// other settings.
 
 import type { Service } from "@weft/api";
 import { typeUrls } from "@weft/xds";
@@ -47,7 +48,9 @@ import {
 import { duration, fromAds, socketAddress, typed, weftMetadata } from "./typed-config.ts";
 import { transportSocketMatches } from "./upstream-tls.ts";
 
-/** The service a caller named, at one of its ports: what a cluster's settings may also come from. */
+/**
+ * The service a caller named, at one of its ports: what a cluster's settings may also come from.
+ */
 export interface NamedPort {
   readonly service: ObjectKey;
   /** "" when the port has no name. */
@@ -226,7 +229,10 @@ function thresholds({ cluster, request }: EffectiveClusterSettings) {
   };
 }
 
-/** Both detectors off: no outlier detection at all. Detectors Envoy turns on by itself are turned off. */
+/**
+ * Both detectors off: no outlier detection at all. Detectors Envoy turns on by itself are turned
+ * off.
+ */
 function outlierDetection(settings: ClusterSettings): {
   outlierDetection?: Partial<OutlierDetection>;
 } {

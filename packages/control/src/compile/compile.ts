@@ -1,5 +1,5 @@
-// Keeps everything compiled and brings it up to a change, touching only what the change made stale. Pure: the
-// same model gives the same bytes, whether it was reached in one step or in many.
+// Keeps everything compiled and brings it up to a change, touching only what the change made stale.
+// Pure: the same model gives the same bytes, whether it was reached in one step or in many.
 
 import type { Workload } from "@weft/api";
 import type { Change } from "../model/change.ts";
@@ -35,7 +35,10 @@ export interface CompileResult {
   readonly hasRouteChange: boolean;
 }
 
-/** The virtual hosts of a service: for callers with routes of their own by namespace, "" for all others. */
+/**
+ * The virtual hosts of a service: for callers with routes of their own by namespace, "" for all
+ * others.
+ */
 type HostsByCaller = Map<string, readonly CompiledVirtualHost[]>;
 
 export class Compiler {
@@ -46,13 +49,18 @@ export class Compiler {
   readonly #endpointsOf = new Map<ObjectKey, readonly CompiledResource[]>();
   readonly #clustersOf = new Map<ObjectKey, readonly CompiledResource[]>();
   readonly #hostsOf = new Map<ClientClass, Map<ObjectKey, HostsByCaller>>([["builtin", new Map()]]);
-  /** Clusters with settings from the service the caller named, by name: as some route wants them, compiled. */
+  /**
+   * Clusters with settings from the service the caller named, by name: as some route wants them,
+   * compiled.
+   */
   #wanted: ReadonlyMap<string, ClusterChoice> = new Map();
   readonly #variants = new Map<string, CompiledResource>();
   readonly #inbound = new Map<ObjectKey, CompiledInbound>();
   readonly #outbound = new Map<string, CompiledResource>();
   readonly #tables = new Map<string, CompiledResource>();
   readonly #staleTables = new Set<string>();
+  /** The services that have virtual hosts, in order; null: to be sorted. */
+  #sorted: readonly ObjectKey[] | null = null;
   #clusters: CompiledMap = new Map();
   #endpoints: CompiledMap = new Map();
 
@@ -87,8 +95,8 @@ export class Compiler {
   }
 
   /**
-   * Compiles routes for a further class of clients from now on. True when it is new: then every service's
-   * virtual hosts are stale.
+   * Compiles routes for a further class of clients from now on. True when it is new: then every
+   * service's virtual hosts are stale.
    */
   addClass(client: ClientClass): boolean {
     if (this.#hostsOf.has(client)) return false;
@@ -170,6 +178,7 @@ export class Compiler {
       for (const [client, hosts] of this.#hostsOf) {
         const before = hosts.get(key) ?? new Map();
         const after = this.#compileHosts(key, client);
+        if (before.size === 0 || after.size === 0) this.#sorted = null;
         if (after.size === 0) hosts.delete(key);
         else hosts.set(key, after);
         hasChange ||= !isSameHosts(before, after);
@@ -249,13 +258,19 @@ export class Compiler {
     return wanted;
   }
 
+  /** The keys of one class's virtual hosts, which are the same for all. */
+  #sortedServices(hosts: ReadonlyMap<ObjectKey, HostsByCaller>): readonly ObjectKey[] {
+    this.#sorted ??= [...hosts.keys()].sort();
+    return this.#sorted;
+  }
+
   *#seenBy(client: ClientClass, namespace: string): Generator<SeenVirtualHost> {
     const hosts = this.#hostsOf.get(client) ?? new Map<ObjectKey, HostsByCaller>();
-    for (const key of [...hosts.keys()].sort()) {
+    for (const key of this.#sortedServices(hosts)) {
       const byCaller = hosts.get(key);
       const isOwn = splitKey(key).namespace === namespace;
       for (const host of byCaller?.get(namespace) ?? byCaller?.get("") ?? []) {
-        yield { bytes: isOwn ? host.own : host.foreign, clusters: host.clusters };
+        yield { ...(isOwn ? host.own : host.foreign), clusters: host.clusters };
       }
     }
   }
@@ -282,7 +297,7 @@ function isSameHosts(before: HostsByCaller, after: HostsByCaller): boolean {
     if (known === undefined || known.length !== hosts.length) return false;
     const isSame = hosts.every((host, index) => {
       const other = known[index];
-      return other !== undefined && Buffer.compare(host.own, other.own) === 0;
+      return other?.own.digest === host.own.digest;
     });
     if (!isSame) return false;
   }
@@ -312,10 +327,25 @@ function withDifferences(
   if (changed.length === 0 && removed.length === 0) return map;
   const next = new Map(map);
   for (const name of removed) next.delete(name);
-  let isSorted = true;
+  const added: CompiledResource[] = [];
   for (const one of changed) {
-    isSorted &&= next.has(one.name);
-    next.set(one.name, one);
+    if (next.has(one.name)) next.set(one.name, one);
+    else added.push(one);
   }
-  return isSorted ? next : new Map([...next].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return added.length === 0 ? next : merged(next, added);
+}
+
+/** Both in the order of names. */
+function merged(map: CompiledMap, added: readonly CompiledResource[]): CompiledMap {
+  const rest = added.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const next = new Map<string, CompiledResource>();
+  let at = 0;
+  for (const [name, one] of map) {
+    for (let before = rest[at]; before !== undefined && before.name < name; before = rest[++at]) {
+      next.set(before.name, before);
+    }
+    next.set(name, one);
+  }
+  for (const one of rest.slice(at)) next.set(one.name, one);
+  return next;
 }

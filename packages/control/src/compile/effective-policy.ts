@@ -1,5 +1,5 @@
-// The values in force for a service and where each comes from: what `weft describe service` prints, taken
-// from the very functions that clusters, routes and listeners are compiled with.
+// The values in force for a service and where each comes from: what `weft describe service` prints,
+// taken from the very functions that clusters, routes and listeners are compiled with.
 
 import { formatDuration } from "@weft/api";
 import { membersOf } from "../model/membership.ts";

@@ -1,6 +1,6 @@
-// Encodes ClusterLoadAssignments by hand, with the bytes of each endpoint kept: one changed endpoint among
-// ten thousand costs one small encoding and one copy. `endpoint-encoder.test.ts` holds it to the bytes of
-// the generated codec. envoy/config/endpoint/v3/endpoint.proto
+// Encodes ClusterLoadAssignments by hand, with the bytes of each endpoint kept: one changed
+// endpoint among ten thousand costs one small encoding and one copy. `endpoint-encoder.test.ts`
+// holds it to the bytes of the generated codec. envoy/config/endpoint/v3/endpoint.proto
 
 import { ProtoWriter } from "./proto-writer.ts";
 

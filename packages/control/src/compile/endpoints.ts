@@ -1,5 +1,5 @@
-// From a service's workloads and slices to the endpoints of each of its ports. This is one half of the
-// crossing (style section 2): beyond this file a workload is an endpoint.
+// From a service's workloads and slices to the endpoints of each of its ports. This is one half of
+// the crossing (style section 2): beyond this file a workload is an endpoint.
 
 import type { EndpointSlice, Service, Workload, WorkloadPort } from "@weft/api";
 import { findCondition, VERSION_LABEL } from "@weft/api";
@@ -89,8 +89,8 @@ export function unmatchedPorts(
 }
 
 /**
- * An agent's workload takes requests while its Ready condition is not False; before the first health check there
- * is none. A workload without a sidecar has nobody to set the condition.
+ * An agent's workload takes requests while its Ready condition is not False; before the first
+ * health check there is none. A workload without a sidecar has nobody to set the condition.
  */
 function takesRequests(workload: Workload, port: WorkloadPort): boolean {
   if (workload.metadata.deletionTimestamp !== undefined || workload.spec.weight === 0) return false;

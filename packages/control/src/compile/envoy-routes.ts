@@ -1,5 +1,5 @@
-// What Envoy must be told with more routes than the built-in proxy: it cannot tie a retried status to methods,
-// so a route that retries 503 for the safe methods alone becomes two.
+// What Envoy must be told with more routes than the built-in proxy: it cannot tie a retried status
+// to methods, so a route that retries 503 for the safe methods alone becomes two.
 
 import {
   type HeaderMatcher,

@@ -1,5 +1,5 @@
-// A mesh for tests: objects as a user would write them, with the API's defaults, held to the API's validation;
-// and what was compiled, decoded.
+// A mesh for tests: objects as a user would write them, with the API's defaults, held to the API's
+// validation; and what was compiled, decoded.
 
 import assert from "node:assert/strict";
 import { type ApiObject, apiVersionOf, formatFieldError, storedKinds } from "@weft/api";

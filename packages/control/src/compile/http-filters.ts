@@ -1,5 +1,5 @@
-// HTTPRoute filters as Envoy route actions: header edits, redirects, rewrites. What no proxy of ours can
-// enforce is named, never dropped.
+// HTTPRoute filters as Envoy route actions: header edits, redirects, rewrites. What no proxy of
+// ours can enforce is named, never dropped.
 
 import type {
   HttpHeaderModifier,
@@ -104,8 +104,8 @@ export function redirectOf(
 }
 
 /**
- * `prefix` is the matched one without trailing slashes. What stands behind it is kept: `/foo/bar` with `/foo`
- * replaced by `/` is `/bar`, not `//bar`; and an empty result is `/`.
+ * `prefix` is the matched one without trailing slashes. What stands behind it is kept: `/foo/bar`
+ * with `/foo` replaced by `/` is `/bar`, not `//bar`; and an empty result is `/`.
  */
 export function pathRewrite(
   modifier: HttpPathModifier | undefined,

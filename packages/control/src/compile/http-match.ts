@@ -1,4 +1,5 @@
-// HTTPRoute matches as Envoy route matches, and the order in which the Gateway API wants them tried.
+// HTTPRoute matches as Envoy route matches, and the order in which the Gateway API wants them
+// tried.
 // https://gateway-api.sigs.k8s.io/reference/spec/ (HTTPRouteRule.matches)
 
 import type { HttpPathMatch, HttpRoute, HttpRouteMatch } from "@weft/api";
@@ -22,8 +23,8 @@ export interface PlacedMatch {
 const pathRanks = { Exact: 2, RegularExpression: 1, PathPrefix: 0 } as const;
 
 /**
- * Most specific first: an exact path, a pattern, the longest prefix; then a method, the most headers, the most
- * query parameters; then the older route, its name, and the order written.
+ * Most specific first: an exact path, a pattern, the longest prefix; then a method, the most
+ * headers, the most query parameters; then the older route, its name, and the order written.
  */
 export function byPrecedence(a: PlacedMatch, b: PlacedMatch): number {
   const [pathA, pathB] = [pathOf(a.match), pathOf(b.match)];

@@ -1,5 +1,5 @@
-// The rules of the HTTPRoutes that hold at one port, as Envoy routes in the order they are tried (design
-// section 6, "Routes").
+// The rules of the HTTPRoutes that hold at one port, as Envoy routes in the order they are tried
+// (design section 6, "Routes").
 
 import {
   type HttpBackendRef,
@@ -62,7 +62,10 @@ interface Context {
 
 const DEFAULT_MATCHES = [{}];
 
-/** Without routes everything goes to the service itself; with routes, what none matches is answered 404. */
+/**
+ * Without routes everything goes to the service itself; with routes, what none matches is answered
+ * 404.
+ */
 export function compileHttpRoutes(
   model: Model,
   { service, port }: NamedServicePort,
@@ -188,7 +191,10 @@ function direct(status: number, body: string): CompiledRule {
   return { action, metadata: {}, policies: [], isDirect: true };
 }
 
-/** The clusters with a share; refs that lead nowhere put theirs together on the cluster that never exists. */
+/**
+ * The clusters with a share; refs that lead nowhere put theirs together on the cluster that never
+ * exists.
+ */
 function sharesOf(
   context: Context,
   route: HttpRoute,

@@ -1,5 +1,5 @@
-// The listeners of a proxy: one outbound, the same for everyone in a namespace, and one inbound for each
-// declared port of its workload (design section 5, "Inbound").
+// The listeners of a proxy: one outbound, the same for everyone in a namespace, and one inbound for
+// each declared port of its workload (design section 5, "Inbound").
 
 import type { MtlsMode, Workload, WorkloadPort } from "@weft/api";
 import { VERSION_LABEL } from "@weft/api";
@@ -111,7 +111,9 @@ function compileInboundListener(
   return compiledResource(typeUrls.listener, name, Listener.encode(listener).finish(), refs);
 }
 
-/** The longest of the services that select the workload: callers cut what takes too long for them. */
+/**
+ * The longest of the services that select the workload: callers cut what takes too long for them.
+ */
 function idleOf(model: Model, workload: Workload, protocol: "http" | "tcp"): number {
   const timesMs = servicesOf(model, workload).map((service) => {
     const own = { service, portName: "", port: 0 };

@@ -1,5 +1,5 @@
-// Which mode of mutual TLS a port of a workload is in, and why (design sections 5 and 6). Policies that target
-// a Service apply to every workload it selects, whatever name the caller used.
+// Which mode of mutual TLS a port of a workload is in, and why (design sections 5 and 6). Policies
+// that target a Service apply to every workload it selects, whatever name the caller used.
 
 import {
   MESH_CONFIG_NAME,

@@ -1,5 +1,5 @@
-// The names that travel: of clusters, route tables, identities. Fixed by the design; proxies and commands
-// rely on them.
+// The names that travel: of clusters, route tables, identities. Fixed by the design; proxies and
+// commands rely on them.
 
 /** The DNS domain of services. */
 export const DOMAIN = "cluster.local";

@@ -1,8 +1,11 @@
-// The few pieces of the protobuf wire format that endpoints need, written by hand: the generated codec takes
-// six times as long, and endpoints are what changes most. https://protobuf.dev/programming-guides/encoding/
+// The few pieces of the protobuf wire format that endpoints need, written by hand: the generated
+// codec takes six times as long, and endpoints are what changes most.
+// https://protobuf.dev/programming-guides/encoding/
 
 const VARINT = 0;
 const LENGTH_DELIMITED = 2;
+/** Up to here bytes are copied, so that a small message does not keep a large buffer. */
+const COPIED_MAX = 65_536;
 
 /** Appends fields to a growing buffer. Fields are written in the order of their numbers. */
 export class ProtoWriter {
@@ -22,7 +25,7 @@ export class ProtoWriter {
 
   string(field: number, value: string): this {
     const length = Buffer.byteLength(value);
-    this.#begin(field, length);
+    this.begin(field, length);
     this.#bytes.write(value, this.#length, "utf8");
     this.#length += length;
     return this;
@@ -30,9 +33,14 @@ export class ProtoWriter {
 
   /** Also an encoded message. */
   bytes(field: number, value: Uint8Array): this {
-    this.#begin(field, value.length);
-    this.#bytes.set(value, this.#length);
-    this.#length += value.length;
+    return this.begin(field, value.length).raw(value);
+  }
+
+  /** The head of a message whose fields follow, so many bytes of them. */
+  begin(field: number, length: number): this {
+    this.#reserve(16 + length);
+    this.#varint((field << 3) | LENGTH_DELIMITED);
+    this.#varint(length);
     return this;
   }
 
@@ -44,15 +52,12 @@ export class ProtoWriter {
     return this;
   }
 
-  /** A copy of what was written. */
+  /** What was written; the writer is not used again. A buffer that was sized well is not copied. */
   finish(): Uint8Array {
+    const { buffer, byteOffset, length: capacity } = this.#bytes;
+    const isWellSized = this.#length > COPIED_MAX && capacity - this.#length < this.#length / 8;
+    if (isWellSized) return new Uint8Array(buffer, byteOffset, this.#length);
     return new Uint8Array(this.#bytes.subarray(0, this.#length));
-  }
-
-  #begin(field: number, length: number): void {
-    this.#reserve(16 + length);
-    this.#varint((field << 3) | LENGTH_DELIMITED);
-    this.#varint(length);
   }
 
   #reserve(more: number): void {
@@ -72,4 +77,15 @@ export class ProtoWriter {
     }
     this.#bytes[this.#length++] = rest;
   }
+}
+
+/** How many bytes a field with so many bytes of content takes. */
+export function fieldSize(field: number, length: number): number {
+  return varintSize((field << 3) | LENGTH_DELIMITED) + varintSize(length) + length;
+}
+
+function varintSize(value: number): number {
+  let size = 1;
+  for (let rest = value >>> 7; rest > 0; rest >>>= 7) size++;
+  return size;
 }

@@ -1,5 +1,6 @@
-// Retries as Envoy route settings (design section 6). Envoy cannot tie a status to methods; that part travels
-// beside it for the built-in proxy, and `envoy-routes.ts` says it to Envoy with two routes.
+// Retries as Envoy route settings (design section 6). Envoy cannot tie a status to methods; that
+// part travels beside it for the built-in proxy, and `envoy-routes.ts` says it to Envoy with two
+// routes.
 
 import { RetryPolicy } from "@weft/xds/messages/envoy/config/route/v3/route_components.js";
 import type { RequestSettings } from "./settings.ts";

@@ -1,5 +1,5 @@
-// Where the backendRefs of a route lead: to a port of a Service, or to the reason why they lead nowhere
-// (Gateway API: InvalidKind, BackendNotFound, RefNotPermitted).
+// Where the backendRefs of a route lead: to a port of a Service, or to the reason why they lead
+// nowhere (Gateway API: InvalidKind, BackendNotFound, RefNotPermitted).
 
 import {
   type BackendObjectReference,

@@ -1,6 +1,7 @@
-// What a route attaches to: which ports of which Services, for which callers; and the routes that hold at one
-// port. Producer routes lie in the Service's namespace and hold for every caller; consumer routes lie in the
-// caller's, hold for its callers alone, and replace the producer's there (GEP-1426).
+// What a route attaches to: which ports of which Services, for which callers; and the routes that
+// hold at one port. Producer routes lie in the Service's namespace and hold for every caller;
+// consumer routes lie in the caller's, hold for its callers alone, and replace the producer's there
+// (GEP-1426).
 
 import { GATEWAY_GROUP, type HttpRoute, type ParentReference } from "@weft/api";
 import { type Model, type ObjectKey, objectKey, splitKey } from "../model/model.ts";
@@ -20,14 +21,20 @@ export function parentGatewayOf(route: HttpRoute, ref: ParentReference): ObjectK
   return objectKey(ref.namespace ?? route.metadata.namespace ?? "", ref.name);
 }
 
-/** Whether a parentRef that names the service means this port: all of its HTTP ports unless it says which. */
+/**
+ * Whether a parentRef that names the service means this port: all of its HTTP ports unless it says
+ * which.
+ */
 export function meansPort(ref: ParentReference, port: ServicePort): boolean {
   if (port.protocol === "tcp") return false;
   if (ref.port !== undefined && ref.port !== port.port) return false;
   return ref.sectionName === undefined || ref.sectionName === port.name;
 }
 
-/** The routes that hold at a port for callers of a namespace (null: any without routes of their own). */
+/**
+ * The routes that hold at a port for callers of a namespace (null: any without routes of their
+ * own).
+ */
 export function routesAt(
   model: Model,
   service: ObjectKey,

@@ -1,5 +1,6 @@
-// What of a route our proxies cannot do: filters, and patterns that are not RE2. A rule that cannot be enforced
-// answers 500, a match that cannot be evaluated matches nothing, and the route's status names both.
+// What of a route our proxies cannot do: filters, and patterns that are not RE2. A rule that cannot
+// be enforced answers 500, a match that cannot be evaluated matches nothing, and the route's status
+// names both.
 
 import type { HttpRoute } from "@weft/api";
 import { compileRegex } from "@weft/rules";

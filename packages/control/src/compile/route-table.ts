@@ -1,5 +1,5 @@
-// The route table of a caller's namespace: the virtual hosts of every service, spliced from their encoded
-// bytes, and what becomes of names outside the mesh.
+// The route table of a caller's namespace: the virtual hosts of every service, spliced from their
+// encoded bytes, and what becomes of names outside the mesh.
 
 import { typeUrls } from "@weft/xds";
 import {
@@ -13,15 +13,15 @@ import { directRoute } from "./http-routes.ts";
 import { compileMatch } from "./http-match.ts";
 import { PASSTHROUGH_CLUSTER, routeTableName } from "./names.ts";
 import { ProtoWriter } from "./proto-writer.ts";
-import { type CompiledResource, compiledResource, type ResourceRef } from "./resource.ts";
+import { type CompiledResource, digestOf, type ResourceRef, splicedResource } from "./resource.ts";
 import { meshConfigOf } from "./settings.ts";
 import { duration } from "./typed-config.ts";
+import { type HostBytes, hostField } from "./virtual-hosts.ts";
 
 const IDLE_MS = 300_000;
 
 /** A virtual host in the form that the callers of a table see. */
-export interface SeenVirtualHost {
-  readonly bytes: Uint8Array;
+export interface SeenVirtualHost extends HostBytes {
   readonly clusters: readonly ClusterChoice[];
 }
 
@@ -32,26 +32,22 @@ export function compileRouteTable(
   hosts: readonly SeenVirtualHost[],
 ): CompiledResource {
   const name = routeTableName(namespace);
-  const size = hosts.reduce((sum, host) => sum + host.bytes.length + 8, 1024);
-  const writer = new ProtoWriter(size).string(1, name);
   const clusters = new Set<string>();
-  for (const host of hosts) {
-    writer.bytes(2, host.bytes);
-    for (const cluster of host.clusters) clusters.add(cluster.name);
-  }
+  for (const host of hosts) for (const cluster of host.clusters) clusters.add(cluster.name);
   const isOpen = meshConfigOf(model)?.spec.outbound !== "RegistryOnly";
   if (isOpen) clusters.add(PASSTHROUGH_CLUSTER);
-  writer.bytes(2, outsideHost(isOpen));
+  const named = new ProtoWriter(64).string(1, name).finish();
+  const parts = [{ bytes: named, digest: digestOf(named) }, ...hosts, outsideHost(isOpen)];
   const refs = [...clusters].map(
     (cluster): ResourceRef => ({ typeUrl: typeUrls.cluster, name: cluster }),
   );
-  return compiledResource(typeUrls.route, name, writer.finish(), refs);
+  return splicedResource(typeUrls.route, name, parts, refs);
 }
 
-function outsideHost(isOpen: boolean): Uint8Array {
+function outsideHost(isOpen: boolean): HostBytes {
   const host = VirtualHost.fromPartial({ name: "outbound-any", domains: ["*"] });
   host.routes = [isOpen ? passthroughRoute() : refusalRoute()];
-  return VirtualHost.encode(host).finish();
+  return hostField(VirtualHost.encode(host).finish());
 }
 
 function refusalRoute(): Route {

@@ -1,5 +1,6 @@
-// The values of traffic settings in force, each with where it comes from (design section 6, "Nothing written
-// means" and "Attachment"). One table says what exists, what holds by default and whom it is taken from.
+// The values of traffic settings in force, each with where it comes from (design section 6,
+// "Nothing written means" and "Attachment"). One table says what exists, what holds by default and
+// whom it is taken from.
 
 import {
   formatDuration,
@@ -44,7 +45,9 @@ function setting<T>(
 const durationOf = (text: string | undefined): number | undefined =>
   text === undefined ? undefined : (parseDurationMs(text) ?? undefined);
 
-/** Taken from the service that answers, then from the one the caller named, then from wider scopes. */
+/**
+ * Taken from the service that answers, then from the one the caller named, then from wider scopes.
+ */
 interface ClusterValues {
   readonly algorithm: LoadBalancerAlgorithm;
   readonly maxConnections: number;

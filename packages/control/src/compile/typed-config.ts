@@ -1,12 +1,12 @@
-// Small pieces that every Envoy resource is made of. Keys of maps are sorted, so that equal content has equal
-// bytes.
+// Small pieces that every Envoy resource is made of. Keys of maps are sorted, so that equal content
+// has equal bytes.
 
 import type { SdsSecretConfig } from "@weft/xds/messages/envoy/extensions/transport_sockets/tls/v3/secret.js";
 import { ConfigSource } from "@weft/xds/messages/envoy/config/core/v3/config_source.js";
 import { Metadata } from "@weft/xds/messages/envoy/config/core/v3/base.js";
 import { Address } from "@weft/xds/messages/envoy/config/core/v3/address.js";
-import { Any } from "@weft/xds/messages/google/protobuf/any.js";
-import { Duration } from "@weft/xds/messages/google/protobuf/duration.js";
+import type { Any } from "@weft/xds/messages/google/protobuf/any.js";
+import type { Duration } from "@weft/xds/messages/google/protobuf/duration.js";
 
 /** What can stand in `metadata.filter_metadata["dev.weft"]`. */
 export type MetadataValue =

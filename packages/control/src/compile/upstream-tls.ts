@@ -1,5 +1,5 @@
-// How a cluster's endpoints are dialled, and the TLS contexts of both ends. A meshed endpoint must show one of
-// the expected SPIFFE IDs; an unmeshed one is dialled in plaintext.
+// How a cluster's endpoints are dialled, and the TLS contexts of both ends. A meshed endpoint must
+// show one of the expected SPIFFE IDs; an unmeshed one is dialled in plaintext.
 
 import type { Cluster_TransportSocketMatch } from "@weft/xds/messages/envoy/config/cluster/v3/cluster.js";
 import { TransportSocket } from "@weft/xds/messages/envoy/config/core/v3/base.js";

@@ -1,5 +1,5 @@
-// What is to be said in the status of routes and policies, from the model alone. `publish/conditions.ts` writes
-// it, with what the proxies answered.
+// What is to be said in the status of routes and policies, from the model alone.
+// `publish/conditions.ts` writes it, with what the proxies answered.
 
 import {
   type BackendObjectReference,

@@ -1,5 +1,6 @@
-// The names a service is called by, and the routes behind each of its ports (design section 5, "Outbound"). A
-// virtual host is encoded once and spliced into the route tables of every namespace that sees it so.
+// The names a service is called by, and the routes behind each of its ports (design section 5,
+// "Outbound"). A virtual host is encoded once and spliced into the route tables of every namespace
+// that sees it so.
 
 import type { Service } from "@weft/api";
 import {
@@ -16,6 +17,7 @@ import { chooseCluster, type ClusterChoice, idleTimeoutMs } from "./clusters.ts"
 import { routesForEnvoy } from "./envoy-routes.ts";
 import { compileHttpRoutes, directRoute } from "./http-routes.ts";
 import { DOMAIN, serviceFqdn, servicePortName } from "./names.ts";
+import { digestOf } from "./resource.ts";
 import { routesAt } from "./route-parents.ts";
 import { ProtoWriter } from "./proto-writer.ts";
 import { duration, weftMetadata } from "./typed-config.ts";
@@ -27,12 +29,18 @@ export interface Audience {
   readonly consumers: string | null;
 }
 
+/** The field of a RouteConfiguration that holds an encoded virtual host. */
+export interface HostBytes {
+  readonly bytes: Uint8Array;
+  readonly digest: string;
+}
+
 export interface CompiledVirtualHost {
   readonly name: string;
-  /** Encoded `envoy.config.route.v3.VirtualHost` for callers of other namespaces. */
-  readonly foreign: Uint8Array;
+  /** For callers of other namespaces. */
+  readonly foreign: HostBytes;
   /** The same for callers of its own namespace, who may leave the namespace out of the name. */
-  readonly own: Uint8Array;
+  readonly own: HostBytes;
   /** Every existing cluster its routes send to. */
   readonly clusters: readonly ClusterChoice[];
 }
@@ -88,10 +96,10 @@ function encodeHost(
   clusters: readonly ClusterChoice[],
 ): CompiledVirtualHost {
   const rest = VirtualHost.encode(host).finish();
-  const withDomains = (names: readonly string[]): Uint8Array => {
+  const withDomains = (names: readonly string[]): HostBytes => {
     const writer = new ProtoWriter(rest.length + 512);
     for (const suffix of suffixes) for (const name of names) writer.string(2, name + suffix);
-    return writer.raw(rest).finish();
+    return hostField(writer.raw(rest).finish());
   };
   const names = namesOf(service);
   return {
@@ -102,7 +110,16 @@ function encodeHost(
   };
 }
 
-/** A byte stream has one route, for CONNECT; so have ports whose protocol the proxy may have to tunnel. */
+/** `virtual_hosts` = 2. */
+export function hostField(host: Uint8Array): HostBytes {
+  const bytes = new ProtoWriter(host.length + 8).bytes(2, host).finish();
+  return { bytes, digest: digestOf(bytes) };
+}
+
+/**
+ * A byte stream has one route, for CONNECT; so have ports whose protocol the proxy may have to
+ * tunnel.
+ */
 function compileRoutes(
   model: Model,
   service: Service,

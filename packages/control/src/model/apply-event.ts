@@ -1,5 +1,5 @@
-// Brings the model up to one event of the store, and notes what it makes stale. A change that the compiler
-// cannot see (a status, an annotation) makes nothing stale.
+// Brings the model up to one event of the store, and notes what it makes stale. A change that the
+// compiler cannot see (a status, an annotation) makes nothing stale.
 
 import {
   type EndpointSlice,

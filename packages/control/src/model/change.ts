@@ -1,5 +1,5 @@
-// What a batch of events made stale, in the compiler's units. Collected by `apply-event.ts`, consumed by
-// `compile/compile.ts` and `publish/conditions.ts`.
+// What a batch of events made stale, in the compiler's units. Collected by `apply-event.ts`,
+// consumed by `compile/compile.ts` and `publish/conditions.ts`.
 
 import type { ModelKind, ObjectKey } from "./model.ts";
 

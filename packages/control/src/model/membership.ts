@@ -1,4 +1,5 @@
-// Which workloads a service has: its selector over workload labels, nothing else (design section 5).
+// Which workloads a service has: its selector over workload labels, nothing else (design section
+// 5).
 
 import { SERVICE_LABEL, type Service, type Workload } from "@weft/api";
 import type { Model, ObjectKey } from "./model.ts";

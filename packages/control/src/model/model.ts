@@ -1,5 +1,6 @@
-// The mesh as the compiler reads it: decoded objects by key, with the indexes that tell which other objects a
-// change can touch. Pure data: `apply-event.ts` is the only writer, `compile/` the only reader.
+// The mesh as the compiler reads it: decoded objects by key, with the indexes that tell which other
+// objects a change can touch. Pure data: `apply-event.ts` is the only writer, `compile/` the only
+// reader.
 
 import type {
   EndpointSlice,

@@ -28,7 +28,10 @@ export function policyTargetsOf(policy: TrafficPolicy | PeerAuthentication): Pol
   return targets;
 }
 
-/** Keys of `Model.policiesByTarget`: `<policy kind>/Service/<namespace>/<name>`, `…/Namespace/<name>`. */
+/**
+ * Keys of `Model.policiesByTarget`: `<policy kind>/Service/<namespace>/<name>`,
+ * `…/Namespace/<name>`.
+ */
 export function policyIndexKeys(
   kind: PolicyKind,
   policy: TrafficPolicy | PeerAuthentication,
@@ -54,7 +57,9 @@ export interface PoliciesOf {
   readonly TrafficPolicy: TrafficPolicy;
 }
 
-/** The policies of a kind on one target (of a Service: one port, or all), the one that holds first. */
+/**
+ * The policies of a kind on one target (of a Service: one port, or all), the one that holds first.
+ */
 export function policiesOn<K extends PolicyKind>(
   model: Model,
   kind: K,

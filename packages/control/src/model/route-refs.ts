@@ -1,4 +1,5 @@
-// What an HTTPRoute points at: the parents it attaches to, and every Service it sends or mirrors to.
+// What an HTTPRoute points at: the parents it attaches to, and every Service it sends or mirrors
+// to.
 
 import { GATEWAY_GROUP, type BackendObjectReference, type HttpRoute } from "@weft/api";
 import { type ObjectKey, objectKey } from "./model.ts";

@@ -1,5 +1,5 @@
-// The ports of a service, the protocol spoken on each, and which port of a workload or slice stands behind
-// it (design section 5, "Services and ports").
+// The ports of a service, the protocol spoken on each, and which port of a workload or slice stands
+// behind it (design section 5, "Services and ports").
 
 import type { EndpointSlice, Service, Workload, WorkloadPort } from "@weft/api";
 import { membersOf } from "./membership.ts";
@@ -80,7 +80,9 @@ export function workloadPortFor(
   return sameName ?? ports.find((p) => p.port === port) ?? only ?? null;
 }
 
-/** The port number of a slice that a service port reaches; slices name ports as the Service does. */
+/**
+ * The port number of a slice that a service port reaches; slices name ports as the Service does.
+ */
 export function slicePortFor(servicePort: ServicePort, slice: EndpointSlice): number | null {
   const ports = (slice.ports ?? []).filter((p) => (p.protocol ?? "TCP") === "TCP");
   const sameName = ports.find((p) => (p.name ?? "") === servicePort.name);

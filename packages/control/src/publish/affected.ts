@@ -1,5 +1,6 @@
-// Which proxies can see a change. Every proxy holds every cluster and its endpoints, so only changes of inbound
-// sides are for some; a proxy whose snapshot comes out the same is sent nothing in any case.
+// Which proxies can see a change. Every proxy holds every cluster and its endpoints, so only
+// changes of inbound sides are for some; a proxy whose snapshot comes out the same is sent nothing
+// in any case.
 
 import type { CompileResult } from "../compile/compile.ts";
 import type { Change } from "../model/change.ts";

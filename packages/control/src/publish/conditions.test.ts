@@ -27,7 +27,7 @@ test("a route is accepted, resolved and, once proxies run it, programmed", async
   b.apply();
   await world.pass(SETTLED);
   assert.equal(read()["Programmed"], "True Programmed 2 of 2 proxies run it.");
-  const status = world.objects.stored.get("HTTPRoute/shop/r")?.status as {
+  const status = world.objects.status("HTTPRoute", "r") as {
     parents: { controllerName: string; conditions: { observedGeneration: number }[] }[];
   };
   assert.equal(status.parents[0]?.controllerName, "weft.dev/control-plane");
@@ -173,12 +173,12 @@ test("entries of other controllers stay, ours go with their parents", async () =
   const made = route("r", ["catalog", "orders"], TO_CATALOG, { status: { parents: [foreign] } });
   const world = new World(service("catalog"), service("orders"), made);
   await world.pass(SETTLED);
-  const parents = () =>
-    (
-      world.objects.stored.get("HTTPRoute/shop/r")?.status as {
-        parents: { controllerName: string; parentRef: { name: string } }[];
-      }
-    ).parents.map((one) => [one.controllerName, one.parentRef.name]);
+  const parents = () => {
+    const status = world.objects.status("HTTPRoute", "r") as {
+      parents: { controllerName: string; parentRef: { name: string } }[];
+    };
+    return status.parents.map((one) => [one.controllerName, one.parentRef.name]);
+  };
   const ours = "weft.dev/control-plane";
   assert.deepEqual(parents(), [
     ["example.org/other", "edge"],
@@ -295,7 +295,7 @@ test("Gateways of our class wait for a gateway proxy; others are not ours", asyn
   const edge = world.objects.conditions("Gateway", "edge");
   assert.equal(edge["Accepted"], "True Accepted");
   assert.equal(edge["Programmed"], "False Pending No gateway proxy serves this Gateway.");
-  const status = world.objects.stored.get("Gateway/shop/edge")?.status as {
+  const status = world.objects.status("Gateway", "edge") as {
     listeners: { name: string; attachedRoutes: number; supportedKinds: unknown[] }[];
   };
   assert.deepEqual(
@@ -305,8 +305,7 @@ test("Gateways of our class wait for a gateway proxy; others are not ours", asyn
       ["raw", 0, 0],
     ],
   );
-  const parents = (world.objects.stored.get("HTTPRoute/shop/in")?.status as { parents: unknown[] })
-    .parents;
+  const { parents } = world.objects.status("HTTPRoute", "in") as { parents: unknown[] };
   assert.equal(parents.length, 1, "theirs is not ours to judge");
   assert.match(
     world.objects.conditions("HTTPRoute", "far", "web")["Accepted"] ?? "",

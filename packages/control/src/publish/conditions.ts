@@ -1,6 +1,6 @@
-// Writes into statuses what became of objects: whether they are accepted, whether what they point at resolves,
-// and on how many proxies they are in force. Judged together a moment after a publication, when most proxies
-// have answered; written only where something changed.
+// Writes into statuses what became of objects: whether they are accepted, whether what they point
+// at resolves, and on how many proxies they are in force. Judged together a moment after a
+// publication, when most proxies have answered; written only where something changed.
 
 import { type ApiObject, type Condition, withCondition } from "@weft/api";
 import type { Runtime, Timer } from "@weft/runtime";
@@ -216,8 +216,8 @@ function writeStatus(
 }
 
 /**
- * What ran everywhere once goes on running while proxies come, go or take other news: only a refusal, or a
- * new form of the object, changes that.
+ * What ran everywhere once goes on running while proxies come, go or take other news: only a
+ * refusal, or a new form of the object, changes that.
  */
 function isStillProgrammed(
   standing: Condition | undefined,

@@ -76,8 +76,8 @@ export class ConnectedProxy {
   }
 
   /**
-   * The server reports each version of a stream once: a proxy that is sent back to what it ran before, with
-   * something else on the way, needs a version of its own.
+   * The server reports each version of a stream once: a proxy that is sent back to what it ran
+   * before, with something else on the way, needs a version of its own.
    */
   deliver(made: Snapshot, publication: number): void {
     const isReturn = this.#unapplied.length > 0 && made.version === this.#appliedVersion;

@@ -1,5 +1,5 @@
-// Takes events that come close together as one: the action runs when nothing came for a while, and at the
-// latest some time after the first.
+// Takes events that come close together as one: the action runs when nothing came for a while, and
+// at the latest some time after the first.
 
 import type { Timer, Timers } from "@weft/runtime";
 

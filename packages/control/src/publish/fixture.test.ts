@@ -70,6 +70,10 @@ export class MemoryObjects {
     return object as never;
   };
 
+  status(kind: string, name: string, namespace = "shop"): unknown {
+    return this.stored.get(`${kind}/${namespace}/${name}`)?.status ?? assert.fail(`no ${name}`);
+  }
+
   conditions(kind: string, name: string, namespace = "shop"): Record<string, string> {
     const status = this.stored.get(`${kind}/${namespace}/${name}`)?.status as
       | { conditions?: Listed[]; parents?: { conditions: Listed[] }[] }

@@ -12,8 +12,8 @@ export interface Progress {
 }
 
 /**
- * `mention` is how a refusal would name the object (`<namespace>/<name>/`). A proxy refuses a whole response; when
- * its words name an object, only that one is to blame.
+ * `mention` is how a refusal would name the object (`<namespace>/<name>/`). A proxy refuses a whole
+ * response; when its words name an object, only that one is to blame.
  */
 export function progressOf(
   proxies: readonly ConnectedProxy[],

@@ -1,5 +1,5 @@
-// Joins model, compiler and xDS server: takes the store's events, keeps the model, compiles what changed,
-// publishes snapshots to the proxies that can see the change, and hears their answers.
+// Joins model, compiler and xDS server: takes the store's events, keeps the model, compiles what
+// changed, publishes snapshots to the proxies that can see the change, and hears their answers.
 
 import type { Runtime } from "@weft/runtime";
 import {
@@ -13,7 +13,7 @@ import {
   type XdsServerEvents,
 } from "@weft/xds";
 import type { ClientClass } from "../compile/client-class.ts";
-import { type CompileResult, Compiler } from "../compile/compile.ts";
+import { Compiler } from "../compile/compile.ts";
 import { type EffectivePolicy, effectivePolicy } from "../compile/effective-policy.ts";
 import { compileTrustBundle } from "../compile/trust-bundle.ts";
 import { applyEvent, type ModelEvent } from "../model/apply-event.ts";
@@ -243,7 +243,8 @@ class SnapshotPublisher implements Publisher {
     this.#firstEventMs = null;
     this.#publish()
       .catch((error: unknown) => {
-        // A defect of ours: everyone keeps what they run, and the next change compiles it all again.
+        // A defect of ours: everyone keeps what they run, and the next change compiles it all
+        // again.
         const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
         this.#runtime.log.error(`publication failed: ${text}`);
         this.#change.isEverything = true;
@@ -258,10 +259,11 @@ class SnapshotPublisher implements Publisher {
   async #publish(): Promise<void> {
     const change = this.#change;
     this.#change = emptyChange();
-    for (const event of this.#waiting.splice(0)) applyEvent(this.#model, event, change);
+    const events = this.#waiting.splice(0);
+    await this.#inSlices(applyAll(this.#model, events, change));
     const { revision } = this.#model;
     const classes = this.#compiler.classes();
-    const result = await this.#compile(change);
+    const result = await this.#inSlices(this.#compiler.apply(change));
     if (this.#isClosed) return;
     this.#readyClasses = classes;
     this.#publication++;
@@ -279,10 +281,9 @@ class SnapshotPublisher implements Publisher {
     this.#onSynced();
   }
 
-  /** In slices, so that nothing else waits long. */
-  async #compile(change: Change): Promise<CompileResult> {
+  /** Runs the steps with pauses, so that nothing else waits long. */
+  async #inSlices<T>(steps: Generator<undefined, T>): Promise<T> {
     const { clock, timers } = this.#runtime;
-    const steps = this.#compiler.apply(change);
     let sliceMs = clock.monotonicMs();
     for (;;) {
       const step = steps.next();
@@ -345,5 +346,16 @@ class SnapshotPublisher implements Publisher {
   #afterAnswer(): void {
     this.#settling.check();
     this.#conditions.answered();
+  }
+}
+
+function* applyAll(
+  model: Model,
+  events: readonly ModelEvent[],
+  change: Change,
+): Generator<undefined, void> {
+  for (const event of events) {
+    applyEvent(model, event, change);
+    yield;
   }
 }

@@ -1,5 +1,5 @@
-// The whole way of a change, over real streams in virtual time: objects, publisher, xDS server, xDS client, and
-// the built-in proxy's compiler at the other end.
+// The whole way of a change, over real streams in virtual time: objects, publisher, xDS server, xDS
+// client, and the built-in proxy's compiler at the other end.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -18,7 +18,10 @@ import { World } from "./fixture.test.ts";
 const CATALOG = "catalog.shop.svc.cluster.local:80";
 const V2 = "catalog-v2.shop.svc.cluster.local:80";
 
-/** A proxy that runs what it accepts, and fails the test where a route names a cluster it has not got. */
+/**
+ * A proxy that runs what it accepts, and fails the test where a route names a cluster it has not
+ * got.
+ */
 class RulesProxy {
   tables: Tables = emptyTables;
   updates = 0;

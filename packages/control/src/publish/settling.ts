@@ -1,4 +1,5 @@
-// Tells who waits for a store revision when every connected proxy has answered a snapshot that contains it.
+// Tells who waits for a store revision when every connected proxy has answered a snapshot that
+// contains it.
 
 import type { ConnectedProxy } from "./connected-proxy.ts";
 

@@ -1,6 +1,6 @@
-// Puts snapshots together. A snapshot belongs to a generation: the staged part (clusters, listeners, routes) of
-// one moment; endpoints and secrets go to everyone as they are. A generation that would dangle is refused with
-// the reason, and the one before it stays (decision D3).
+// Puts snapshots together. A snapshot belongs to a generation: the staged part (clusters,
+// listeners, routes) of one moment; endpoints and secrets go to everyone as they are. A generation
+// that would dangle is refused with the reason, and the one before it stays (decision D3).
 
 import { createHash } from "node:crypto";
 import type { Workload } from "@weft/api";
@@ -23,7 +23,10 @@ export interface SnapshotKey {
   readonly outboundPort?: number | undefined;
 }
 
-/** The staged resources of one moment. Parts of single proxies are filled in as they are first asked for. */
+/**
+ * The staged resources of one moment. Parts of single proxies are filled in as they are first asked
+ * for.
+ */
 export interface Generation {
   readonly number: number;
   readonly clusters: CompiledMap;
@@ -95,8 +98,8 @@ function danglingIn(
 }
 
 /**
- * The snapshot of one proxy; `previous` lends its maps where nothing changed, so that the server need not
- * compare them. Null when the generation lacks the proxy's parts.
+ * The snapshot of one proxy; `previous` lends its maps where nothing changed, so that the server
+ * need not compare them. Null when the generation lacks the proxy's parts.
  */
 export function assembleSnapshot(
   generation: Generation,
