@@ -13,12 +13,12 @@ import type { KindInfo } from "./kind.ts";
 import { boolean, map, string, type Static } from "./schema.ts";
 
 /** The keys that a Secret of a known type must have. */
-const requiredKeys: Readonly<Record<string, readonly string[]>> = {
-  "kubernetes.io/tls": ["tls.crt", "tls.key"],
-  "kubernetes.io/ssh-auth": ["ssh-privatekey"],
-  "kubernetes.io/dockerconfigjson": [".dockerconfigjson"],
-  "kubernetes.io/dockercfg": [".dockercfg"],
-};
+const requiredKeys: ReadonlyMap<string, readonly string[]> = new Map([
+  ["kubernetes.io/tls", ["tls.crt", "tls.key"]],
+  ["kubernetes.io/ssh-auth", ["ssh-privatekey"]],
+  ["kubernetes.io/dockerconfigjson", [".dockerconfigjson"]],
+  ["kubernetes.io/dockercfg", [".dockercfg"]],
+]);
 
 const schema = kindSchema(
   "v1",
@@ -58,7 +58,7 @@ export const secretKind: KindInfo<Secret> = defineKind({
   check(object, report) {
     checkDataKeys(object.data, report.at("data"));
     if (dataBytes(object.data) > (DATA_BYTES_MAX / 3) * 4) report.tooLong("data", DATA_BYTES_MAX);
-    for (const key of requiredKeys[object.type ?? ""] ?? []) {
+    for (const key of requiredKeys.get(object.type ?? "") ?? []) {
       if (!Object.hasOwn(object.data ?? {}, key)) report.required(`data[${key}]`);
     }
     const isBasicAuth = object.type === "kubernetes.io/basic-auth";
