@@ -110,6 +110,10 @@ class Channel implements GrpcChannel {
   #rootsPem: string;
   #trustDomain: string;
   #client: Client;
+  /** Open streams by client. */
+  readonly #streams = new WeakMap<Client, number>();
+  /** Clients of earlier identities whose streams are still open. */
+  readonly #retired = new Set<Client>();
 
   constructor(options: GrpcChannelOptions, rootsPem: string) {
     this.#options = options;
@@ -160,12 +164,25 @@ class Channel implements GrpcChannel {
     const old = this.#client;
     this.#rootsPem = rootsPem;
     this.#client = this.#open(identity);
-    // A closed client takes no new calls; those that run go on to their end.
-    old.close();
+    // Closing it now would end its connection, and with it the streams, at the next keepalive.
+    if (this.#streamCount(old) === 0) old.close();
+    else this.#retired.add(old);
   }
 
   close(): void {
     this.#client.close();
+    for (const client of this.#retired) client.close();
+    this.#retired.clear();
+  }
+
+  #streamCount(client: Client): number {
+    return this.#streams.get(client) ?? 0;
+  }
+
+  /** A client that was replaced goes with its last stream. */
+  #streamEnded(client: Client): void {
+    this.#streams.set(client, this.#streamCount(client) - 1);
+    if (this.#streamCount(client) === 0 && this.#retired.delete(client)) client.close();
   }
 
   #open(identity: ChannelIdentity | null): Client {
@@ -199,7 +216,10 @@ class Channel implements GrpcChannel {
 
   #stream<Up, Down>(method: Method<Up, Down>): MessageStream<Down, Up> {
     const same = (bytes: Buffer): Buffer => bytes;
-    const call = this.#client.makeBidiStreamRequest(method.path, same, same, this.#metadata());
+    const client = this.#client;
+    const call = client.makeBidiStreamRequest(method.path, same, same, this.#metadata());
+    this.#streams.set(client, this.#streamCount(client) + 1);
+    call.once("status", () => this.#streamEnded(client));
     return clientStream(this.#options.runtime, call, method.up, method.down);
   }
 
