@@ -105,6 +105,7 @@ export class Supervisor {
 
   /** Workers finish what is in flight, at most for so long. */
   drain(ms: number): Promise<void> {
+    this.#isClosing = true;
     return new Promise((resolve) => {
       const timer = this.#runtime.timers.after(ms, resolve);
       this.#onDrained = () => {
@@ -112,6 +113,8 @@ export class Supervisor {
         resolve();
       };
       this.send({ kind: "drain" });
+      // Ours too, or the system would go on taking connections that nobody serves.
+      for (const { bound } of this.#listeners) bound?.close();
     });
   }
 
