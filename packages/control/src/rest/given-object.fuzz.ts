@@ -1,6 +1,6 @@
-// Whatever a body holds, it is refused with a Status or becomes an object that stays as it is: filling
-// defaults again changes nothing, applying it to itself changes nothing and conflicts with nobody.
-// Objects of every kind are made from their schemas and then bent out of shape.
+// Whatever a body holds, it is refused with a Status or becomes an object that stays as it is:
+// filling defaults again changes nothing, applying it to itself changes nothing and conflicts with
+// nobody. Objects of every kind are made from their schemas and then bent out of shape.
 
 import { type ApiObject, type KindInfo, type Schema, storedKinds } from "@weft/api";
 import { type Random, type Runtime, seededRandom, silentLogger, SimClock } from "@weft/runtime";
