@@ -1,38 +1,54 @@
 // The agent of one workload: identity, registration, health, and the proxy beside it, in this
 // process. It keeps the proxy serving while the control plane is away (design sections 2 and 5).
 
-import { isLoopback, localAddressTowards, type Runtime, type Timer } from "@weft/runtime";
-import { openProxy, type ProxyHandle } from "@weft/proxy";
+import {
+  isLoopback,
+  ListenError,
+  localAddressTowards,
+  type Runtime,
+  type Timer,
+} from "@weft/runtime";
+import { openProxy, type ProxyHandle, type ProxyPorts } from "@weft/proxy";
 import { createXdsClient, writeNode, type XdsClient } from "@weft/xds";
 import type {
   AgentMessage,
   ControlMessage,
+  ProxyStatus,
   Question,
-  Register,
   Registered,
 } from "@weft/xds/messages/weft/v1/agent.js";
-import { Register as RegisterMessage } from "@weft/xds/messages/weft/v1/agent.js";
 import { ControlLink } from "./control-link.ts";
 import { AgentFailure } from "./failure.ts";
 import { type HealthProbe, probe } from "./health/check.ts";
 import { HealthMonitor } from "./health/monitor.ts";
 import { decodeIdentity, encodeIdentity, type Identity } from "./identity/source.ts";
-import { findToken } from "./identity/token.ts";
+import { findToken, isPinned, type JoinToken } from "./identity/token.ts";
 import type { AgentOptions } from "./options.ts";
-import { proxyAddresses } from "./proxy-addresses.ts";
-import { WorkloadFolder } from "./workload-folder.ts";
+import { movedPorts, proxyAddresses } from "./proxy-addresses.ts";
+import { ProxyReport } from "./proxy-report.ts";
+import { declaredPorts, registrationOf } from "./registration.ts";
+import { type KeptFile, WorkloadFolder } from "./workload-folder.ts";
 
 const loadPeriodMs = 2_000;
 const probeTimeoutMs = 1_000;
 const startDeadlineMs = 10_000;
+/** A control plane that is there answers by then; the snapshot on disk is older than its own. */
+const freshPatienceMs = 1_500;
+/** A snapshot from disk is in force in every worker after far less. */
+const loadedPatienceMs = 2_000;
+const peersPatienceMs = 2_000;
 const defaultTrustDomain = "weft.local";
+const xdsBackoff = { firstMs: 500, maxMs: 5_000 } as const;
 
 export class Agent {
   readonly workload: string;
   readonly #options: AgentOptions;
   readonly #runtime: Runtime;
-  readonly #folder: WorkloadFolder;
+  /** Null when nothing is to be left on disk. */
+  readonly #folder: WorkloadFolder | null;
+  readonly #token: JoinToken | null;
   readonly #link: ControlLink;
+  readonly #report: ProxyReport;
   #proxy: ProxyHandle | null = null;
   #xds: XdsClient | null = null;
   #monitor: HealthMonitor | null = null;
@@ -40,8 +56,9 @@ export class Agent {
   #address = "127.0.0.1";
   #health = { isReady: false, message: "not checked yet" };
   #deregistered: PromiseWithResolvers<void> | null = null;
-  #failed: Promise<never>;
-  #fail: (error: AgentFailure) => void = () => {};
+  /** How the first attempt to register ended. */
+  readonly #firstContact: PromiseWithResolvers<"registered" | "away"> = Promise.withResolvers();
+  readonly #failed: PromiseWithResolvers<never> = Promise.withResolvers();
 
   /**
    * Claims the workload's folder. Throws an AgentFailure when token or data directory are unusable.
@@ -49,19 +66,23 @@ export class Agent {
   constructor(options: AgentOptions) {
     this.#options = options;
     this.#runtime = options.runtime;
-    this.#folder = claimFolder(options);
-    this.workload = this.#folder.workload;
-    this.#failed = new Promise((_resolve, reject) => {
-      this.#fail = reject;
-    });
-    this.#failed.catch(() => {});
+    this.#token = findToken({ tokenFile: options.tokenFile, dataDir: options.dataDir });
+    this.#folder = options.ephemeral ? null : claimFolder(options);
+    this.workload = this.#folder?.workload ?? `${options.service}-${fiveLetters(options.runtime)}`;
+    this.#failed.promise.catch(() => {});
     this.#link = new ControlLink({
       runtime: options.runtime,
       address: options.control,
-      token: findToken({ tokenFile: options.tokenFile, dataDir: options.dataDir }),
+      token: this.#token,
       namespace: options.namespace,
       serviceAccount: options.serviceAccount,
       onIdentity: (identity) => this.#useIdentity(identity),
+    });
+    this.#report = new ProxyReport({
+      runtime: options.runtime,
+      read: () => this.#proxyStatus(),
+      send: (proxyStatus) =>
+        void this.#link.send({ message: { $case: "proxyStatus", proxyStatus } }),
     });
   }
 
@@ -72,7 +93,7 @@ export class Agent {
 
   /** Rejects when the control plane refuses this workload for good. */
   get failed(): Promise<never> {
-    return this.#failed;
+    return this.#failed.promise;
   }
 
   /**
@@ -84,41 +105,34 @@ export class Agent {
     this.#adoptStoredIdentity();
     this.#address = await this.#chooseAddress();
     const linked = this.#link.open();
-    const deadline = new Promise<"late">((resolve) => {
-      this.#runtime.timers.after(noWait ? 0 : startDeadlineMs, () => resolve("late"), {
-        background: true,
-      });
-    });
+    linked.catch(() => {});
+    const deadline = this.#after(noWait ? 0 : startDeadlineMs);
     if (this.#link.identity.current === null) await Promise.race([linked, deadline]);
     this.#proxy = await this.#openProxy();
     const identity = this.#link.identity.current;
     if (identity !== null) this.#proxy.setIdentity(identity);
-    const stored = this.#folder.read("snapshot.bin");
-    if (stored !== null && !this.#proxy.loadSnapshot(stored)) {
-      this.#runtime.log.warn("the snapshot on disk is damaged or of another version; not used");
-    }
     void this.#serve(linked);
-    const outcome = await Promise.race([this.#proxy.ready, this.#failed, deadline]);
-    if (outcome === "late" && !noWait && !this.#proxy.isReady) throw this.#lateFailure();
+    await this.#loadUnlessFresh(noWait ? 0 : freshPatienceMs);
+    const { ready } = this.#proxy;
+    await Promise.race([ready, this.#failed.promise, deadline]);
+    if (noWait || this.#proxy.isReady) return;
+    if (this.#load()) await Promise.race([ready, this.#after(loadedPatienceMs)]);
+    if (!this.#proxy.isReady) throw this.#lateFailure();
   }
 
   /** Begins the health check of the program; call it when the program has been started. */
   watchHealth(): void {
-    const { port, appAddress, healthPath, protocol } = this.#options;
-    if (port === null) return;
-    const target: HealthProbe =
-      healthPath !== null && protocol !== "grpc"
-        ? { kind: "http", address: appAddress, port, path: healthPath }
-        : healthPath !== null
-          ? { kind: "grpc", address: appAddress, port, service: healthPath.replace(/^\//, "") }
-          : { kind: "tcp", address: appAddress, port };
+    const target = healthProbe(this.#options);
+    if (target === null) return;
     this.#monitor = new HealthMonitor({
       runtime: this.#runtime,
       run: () => probe(target, probeTimeoutMs),
       onChange: (isReady, message) => {
+        const wasReady = this.#health.isReady;
         this.#health = { isReady, message };
-        if (!isReady) this.#runtime.log.warn("the program is not ready", { reason: message });
-        else this.#runtime.log.info("the program is ready");
+        if (isReady) this.#runtime.log.info("the program is ready");
+        else if (wasReady) this.#runtime.log.warn("the program is not ready", { reason: message });
+        else this.#runtime.log.info("waiting for the program", { reason: message });
         this.#link.send(this.#healthMessage());
       },
     });
@@ -138,23 +152,25 @@ export class Agent {
   async deregister(reason: string): Promise<void> {
     this.#deregistered ??= Promise.withResolvers<void>();
     if (!this.#link.send({ message: { $case: "deregister", deregister: { reason } } })) return;
-    this.#runtime.timers.after(2_000, () => this.#deregistered?.resolve(), { background: true });
-    await this.#deregistered.promise;
+    await Promise.race([this.#deregistered.promise, this.#after(peersPatienceMs)]);
   }
 
   async close(): Promise<void> {
     this.#monitor?.close();
+    this.#report.close();
     this.#loadTimer?.cancel();
     this.#xds?.close();
     this.#link.close();
     await this.#proxy?.close();
-    if (this.#deregistered !== null || this.#options.ephemeral) this.#folder.remove();
   }
 
   #adoptStoredIdentity(): void {
-    const bytes = this.#folder.read("identity.json");
+    const bytes = this.#folder?.read("identity.json") ?? null;
     const identity = bytes === null ? null : decodeIdentity(bytes);
-    if (identity !== null) this.#link.identity.adopt(identity);
+    if (identity === null) return;
+    // Another control plane than the one that token or secret is for now: the SVID is worthless.
+    if (this.#token !== null && !isPinned(this.#token, identity.rootsPem)) return;
+    this.#link.identity.adopt(identity);
   }
 
   async #chooseAddress(): Promise<string> {
@@ -168,6 +184,7 @@ export class Agent {
   async #openProxy(): Promise<ProxyHandle> {
     const options = this.#options;
     const spiffeId = this.#link.identity.current?.spiffeId;
+    const addresses = proxyAddresses(options, this.#address, this.#lastInbound());
     const proxy = await openProxy({
       runtime: this.#runtime,
       workload: {
@@ -181,12 +198,48 @@ export class Agent {
       concurrency: options.concurrency,
       drainMs: options.drainMs,
       explain: options.explain,
-      addresses: proxyAddresses(options, this.#address),
+      addresses,
+    }).catch((error: unknown) => {
+      throw unusableAddress(error, this.#address);
     });
-    if (!options.ephemeral) {
-      proxy.onSnapshot((bytes) => this.#keep("snapshot.bin", bytes));
+    for (const { got, wanted, what } of movedPorts(addresses, proxy.ports)) {
+      this.#runtime.log.info(`port ${wanted} is taken and was replaced`, { what, port: got });
+    }
+    if (this.#folder !== null) {
+      this.#keep("ports.json", Buffer.from(JSON.stringify(proxy.ports.inbound)));
+      proxy.onSnapshot((bytes) => {
+        this.#keep("snapshot.bin", bytes);
+        this.#report.changed();
+      });
     }
     return proxy;
+  }
+
+  #lastInbound(): ProxyPorts["inbound"] {
+    const bytes = this.#folder?.read("ports.json") ?? null;
+    try {
+      const value: unknown = bytes === null ? null : JSON.parse(Buffer.from(bytes).toString());
+      const pairs = Object.entries(value ?? {}).filter(([, port]) => Number.isInteger(port));
+      return Object.fromEntries(pairs) as Record<string, number>;
+    } catch {
+      return {};
+    }
+  }
+
+  /** Loads the snapshot on disk when the control plane is away, or slower than `patienceMs`. */
+  async #loadUnlessFresh(patienceMs: number): Promise<void> {
+    if (this.#link.identity.current === null) return;
+    const answer = await Promise.race([this.#firstContact.promise, this.#after(patienceMs)]);
+    if (answer !== "registered") this.#load();
+  }
+
+  /** False when there is nothing to load, or something newer runs already. */
+  #load(): boolean {
+    const stored = this.#folder?.read("snapshot.bin") ?? null;
+    if (stored === null || this.proxy.configVersion !== "") return false;
+    if (this.proxy.loadSnapshot(stored)) return true;
+    this.#runtime.log.warn("the snapshot on disk is damaged or of another version; not used");
+    return false;
   }
 
   /** Everything that needs the control plane; runs until `close`. */
@@ -194,21 +247,24 @@ export class Agent {
     try {
       await linked;
       await this.#link.attach({
-        register: () => this.#registration(),
-        onRegistered: (registered, send) => this.#onRegistered(registered, send),
+        register: () =>
+          registrationOf(this.#options, this.workload, this.#address, this.proxy.ports.inbound),
+        onRegistered: (registered) => this.#onRegistered(registered),
         onMessage: (message, send) => this.#onMessage(message, send),
-        onLost: (reason) =>
-          this.#runtime.log.warn("lost the control plane; serving on", { reason }),
+        onLost: (reason) => {
+          this.#firstContact.resolve("away");
+          this.#runtime.log.warn("lost the control plane; serving on", { reason });
+        },
       });
+      this.#firstContact.resolve("registered");
       this.#subscribe();
       this.#loadTimer = this.#runtime.timers.every(loadPeriodMs, () => this.#sendLoad(), {
         background: true,
       });
     } catch (error) {
-      const failure = error instanceof AgentFailure ? error : null;
-      if (failure !== null) this.#fail(failure);
-      else
-        this.#runtime.log.error("the link to the control plane failed", { reason: String(error) });
+      this.#firstContact.resolve("away");
+      if (error instanceof AgentFailure) return this.#failed.reject(error);
+      this.#runtime.log.error("the link to the control plane failed", { reason: String(error) });
     }
   }
 
@@ -224,68 +280,39 @@ export class Agent {
         cluster: options.service,
         kind: "builtin",
         version: options.weftVersion,
-        ports: this.#workloadPorts(ports.inbound),
+        ports: declaredPorts(options, ports.inbound),
       }),
       connect: () => this.#link.connectXds(),
       handler: xdsHandler,
+      held: this.proxy.heldVersions(),
+      backoff: xdsBackoff,
     });
     this.proxy.attach(this.#xds);
   }
 
-  #workloadPorts(
-    inbound: Readonly<Record<string, number>>,
-  ): { name: string; port: number; protocol: string; meshPort: number }[] {
-    const { port, protocol } = this.#options;
-    if (port === null) return [];
-    return [{ name: protocol, port, protocol, meshPort: inbound[protocol] ?? 0 }];
-  }
-
-  #registration(): Register {
-    const options = this.#options;
-    return RegisterMessage.fromPartial({
-      namespace: options.namespace,
-      workload: this.workload,
-      serviceAccount: options.serviceAccount,
-      service: options.port === null ? "" : options.service,
-      labels: {
-        ...options.labels,
-        "weft.dev/service": options.service,
-        ...(options.version === "" ? {} : { version: options.version }),
-      },
-      address: this.#address,
-      ports: this.#workloadPorts(this.proxy.ports.inbound),
-      weight: options.weight,
-      region: options.locality.region,
-      zone: options.locality.zone,
-      create: true,
-      version: options.weftVersion,
-      proxyKind: "builtin",
-      servicePort: options.port ?? 0,
-      ephemeral: options.ephemeral,
-    });
-  }
-
-  #onRegistered(registered: Registered, send: (message: AgentMessage) => void): void {
+  #onRegistered(registered: Registered): void {
     for (const warning of registered.warnings) this.#runtime.log.warn(warning);
     this.#runtime.log.info("registered", {
       workload: `${registered.namespace}/${registered.workload}`,
       address: this.#address,
     });
-    send({
-      message: {
-        $case: "proxyStatus",
-        proxyStatus: {
-          kind: "builtin",
-          version: this.#options.weftVersion,
-          configVersion: this.proxy.configVersion,
-          adminPort: this.proxy.ports.admin,
-          metricsPort: this.proxy.ports.metrics,
-          outboundPort: this.proxy.ports.outbound,
-          dnsPort: 0,
-        },
-      },
-    });
-    if (this.#monitor !== null || this.#options.port === null) send(this.#healthMessage());
+    this.#report.registered();
+    if (this.#monitor !== null || this.#options.port === null) {
+      this.#link.send(this.#healthMessage());
+    }
+  }
+
+  #proxyStatus(): ProxyStatus {
+    const { configVersion, ports } = this.proxy;
+    return {
+      kind: "builtin",
+      version: this.#options.weftVersion,
+      configVersion,
+      adminPort: ports.admin,
+      metricsPort: ports.metrics,
+      outboundPort: ports.outbound,
+      dnsPort: 0,
+    };
   }
 
   #healthMessage(): AgentMessage {
@@ -329,16 +356,22 @@ export class Agent {
 
   #useIdentity(identity: Identity): void {
     this.#proxy?.setIdentity(identity);
-    if (!this.#options.ephemeral) this.#keep("identity.json", encodeIdentity(identity));
+    this.#keep("identity.json", encodeIdentity(identity));
   }
 
   /** A full disk costs the next start without a control plane, nothing now. */
-  #keep(name: "snapshot.bin" | "identity.json", bytes: Uint8Array): void {
+  #keep(name: KeptFile, bytes: Uint8Array): void {
     try {
-      this.#folder.write(name, bytes);
+      this.#folder?.write(name, bytes);
     } catch (error) {
       this.#runtime.log.warn(`could not keep ${name}`, { reason: String(error) });
     }
+  }
+
+  #after(ms: number): Promise<"late"> {
+    return new Promise((resolve) => {
+      this.#runtime.timers.after(ms, () => resolve("late"), { background: true });
+    });
   }
 
   #lateFailure(): AgentFailure {
@@ -358,6 +391,15 @@ export class Agent {
   }
 }
 
+/** What says that the program is there; null when client-only. */
+function healthProbe(options: AgentOptions): HealthProbe | null {
+  const { appAddress: address, healthPath: path, port, protocol } = options;
+  if (port === null) return null;
+  if (path === null) return { kind: "tcp", address, port };
+  if (protocol !== "grpc") return { kind: "http", address, port, path };
+  return { kind: "grpc", address, port, service: path.replace(/^\//, "") };
+}
+
 function claimFolder(options: AgentOptions): WorkloadFolder {
   try {
     return WorkloadFolder.claim({
@@ -366,6 +408,7 @@ function claimFolder(options: AgentOptions): WorkloadFolder {
       service: options.service,
       fingerprint: `${options.version}|${options.port ?? ""}|${options.serviceAccount}|${options.control}`,
       letters: () => fiveLetters(options.runtime),
+      nowMs: options.runtime.clock.nowMs(),
     });
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? String(error);
@@ -384,6 +427,17 @@ function fiveLetters(runtime: Runtime): string {
   let out = "";
   for (let i = 0; i < 5; i++) out += alphabet[runtime.random.integer(alphabet.length)];
   return out;
+}
+
+function unusableAddress(error: unknown, address: string): unknown {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (!(error instanceof ListenError) && code !== "EADDRNOTAVAIL") return error;
+  return new AgentFailure(
+    "address-unusable",
+    `cannot listen on ${address} (${code ?? String(error)})`,
+    "Give an address of this host with --address.",
+    { cause: error },
+  );
 }
 
 function splitHostPort(address: string): { host: string; port: number } {

@@ -31,7 +31,7 @@ export interface AttachHandler {
   /** The first message of every stream. */
   register(): Register;
   /** The control plane took the registration; send what it should know now. */
-  onRegistered(registered: Registered, send: (message: AgentMessage) => void): void;
+  onRegistered(registered: Registered): void;
   onMessage(message: ControlMessage, send: (message: AgentMessage) => void): void;
   onLost(reason: string): void;
 }
@@ -54,6 +54,8 @@ export class ControlLink {
   readonly #closing = new AbortController();
   #channel: GrpcChannel | null = null;
   #stream: ControlStream | null = null;
+  /** The control plane hears nothing before it has answered the registration. */
+  #isRegistered = false;
   #lastError = "";
 
   constructor(options: ControlLinkOptions) {
@@ -111,9 +113,9 @@ export class ControlLink {
     return await first.promise;
   }
 
-  /** Sends when a stream is open; answers whether it was. */
+  /** Sends while registered; answers whether it was. */
   send(message: AgentMessage): boolean {
-    if (this.#stream === null) return false;
+    if (this.#stream === null || !this.#isRegistered) return false;
     this.#stream.send(message);
     return true;
   }
@@ -192,13 +194,15 @@ export class ControlLink {
         onMessage: (message) => {
           const body = message.message;
           if (body?.$case === "registered") {
+            this.#isRegistered = true;
             onRegistered(body.registered);
-            handler.onRegistered(body.registered, send);
+            handler.onRegistered(body.registered);
           } else handler.onMessage(message, send);
         },
         onDrain: () => {},
         onEnd: (status) => {
           this.#stream = null;
+          this.#isRegistered = false;
           resolve(status ?? { code: 0, message: "the control plane ended the stream" });
         },
       });

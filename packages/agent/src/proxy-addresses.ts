@@ -1,13 +1,24 @@
 // Which sockets the proxy of one workload opens (the port table of design section 4). A taken port
 // is replaced by a free one; the first inbound listener prefers 15006.
 
-import type { ProxyAddresses } from "@weft/proxy";
+import type { ProxyAddresses, ProxyPorts } from "@weft/proxy";
 import type { AgentOptions } from "./options.ts";
 
 const ports = { admin: 15000, outbound: 15001, inbound: 15006, readiness: 15021, metrics: 15090 };
 
-export function proxyAddresses(options: AgentOptions, address: string): ProxyAddresses {
-  const prefer = (port: number): number => (options.ephemeral ? 0 : port);
+type AddressOptions = Pick<
+  AgentOptions,
+  "port" | "protocol" | "appAddress" | "upstreams" | "ephemeral"
+>;
+
+/** `lastInbound` is where peers knew this workload before it was started again. */
+export function proxyAddresses(
+  options: AddressOptions,
+  address: string,
+  lastInbound: ProxyPorts["inbound"],
+): ProxyAddresses {
+  // The program's own port is its own, also when it is one of ours.
+  const prefer = (port: number): number => (options.ephemeral || port === options.port ? 0 : port);
   return {
     outbound: { address: "127.0.0.1", preferredPort: prefer(ports.outbound) },
     admin: { address: "127.0.0.1", preferredPort: prefer(ports.admin) },
@@ -20,7 +31,7 @@ export function proxyAddresses(options: AgentOptions, address: string): ProxyAdd
             {
               portName: options.protocol,
               address,
-              preferredPort: prefer(ports.inbound),
+              preferredPort: prefer(lastInbound[options.protocol] ?? ports.inbound),
               appAddress: options.appAddress,
               appPort: options.port,
               protocol: options.protocol,
@@ -33,4 +44,26 @@ export function proxyAddresses(options: AgentOptions, address: string): ProxyAdd
       port: upstream.port,
     })),
   };
+}
+
+export interface MovedPort {
+  readonly what: string;
+  readonly wanted: number;
+  readonly got: number;
+}
+
+/** The ports that were taken and had to be replaced. */
+export function movedPorts(wanted: ProxyAddresses, got: ProxyPorts): MovedPort[] {
+  const pairs: MovedPort[] = [
+    { what: "outbound", wanted: wanted.outbound.preferredPort, got: got.outbound },
+    { what: "admin", wanted: wanted.admin.preferredPort, got: got.admin },
+    { what: "metrics", wanted: wanted.metrics.preferredPort, got: got.metrics },
+    { what: "readiness", wanted: wanted.readiness.preferredPort, got: got.readiness },
+    ...wanted.inbound.map(({ portName, preferredPort }) => ({
+      what: `inbound ${portName}`,
+      wanted: preferredPort,
+      got: got.inbound[portName] ?? 0,
+    })),
+  ];
+  return pairs.filter((pair) => pair.wanted !== 0 && pair.wanted !== pair.got);
 }

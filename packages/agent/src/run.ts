@@ -6,7 +6,7 @@ import { Agent } from "./agent.ts";
 import { AgentFailure } from "./failure.ts";
 import type { AgentOptions } from "./options.ts";
 import { programEnvironment } from "./supervise/environment.ts";
-import { exitCodeOf, Program } from "./supervise/program.ts";
+import { exitCodeOf, Program, type ProgramExit } from "./supervise/program.ts";
 
 export interface RunOptions extends AgentOptions {
   /** The program and its arguments; null for `weft sidecar`, which has none. */
@@ -25,19 +25,17 @@ const nodeShimUrl = new URL("../shim/node-proxy.mjs", import.meta.url).href;
  */
 export async function runWorkload(options: RunOptions): Promise<number> {
   const agent = new Agent(options);
+  const stopped = aborted(options.stop);
   try {
-    const stopped = aborted(options.stop);
     if ((await Promise.race([agent.start(), stopped])) === "stopped") {
-      await agent.leave(0);
+      await Promise.race([agent.leave(0), aborted(options.stopNow)]);
       return 0;
     }
-    if (options.command === null) {
-      agent.watchHealth();
-      await Promise.race([stopped, agent.failed]);
-      await Promise.race([agent.leave(options.drainMs), aborted(options.stopNow)]);
-      return 0;
-    }
-    return await superviseProgram(agent, options, options.command);
+    if (options.command !== null) return await superviseProgram(agent, options, options.command);
+    agent.watchHealth();
+    await Promise.race([stopped, agent.failed]);
+    await Promise.race([agent.leave(options.drainMs), aborted(options.stopNow)]);
+    return 0;
   } finally {
     await agent.close();
   }
@@ -48,9 +46,32 @@ async function superviseProgram(
   options: RunOptions,
   command: readonly string[],
 ): Promise<number> {
+  const program = startProgram(agent, options, command);
+  agent.watchHealth();
+  options.stopNow.addEventListener("abort", () => program.kill(), { once: true });
+  try {
+    const first = await Promise.race([program.exited, aborted(options.stop), agent.failed]);
+    if (first === "stopped") {
+      await Promise.race([agent.leave(options.drainMs), aborted(options.stopNow), program.exited]);
+      return exitCodeAfterStop(await endOf(program, options));
+    }
+    if (first.kind === "not-started") {
+      await agent.deregister(first.message);
+      throw new AgentFailure("command-not-started", first.message, "", { exitCode: first.code });
+    }
+    const code = exitCodeOf(first);
+    options.runtime.log.info("the program ended", { code });
+    await Promise.race([agent.deregister("the program ended"), aborted(options.stopNow)]);
+    return code;
+  } finally {
+    await endOf(program, options);
+  }
+}
+
+function startProgram(agent: Agent, options: RunOptions, command: readonly string[]): Program {
   const [file = "", ...args] = command;
   const { ports } = agent.proxy;
-  const program = new Program({
+  return new Program({
     runtime: options.runtime,
     command: file,
     args,
@@ -63,33 +84,19 @@ async function superviseProgram(
       nodeShimUrl,
     }),
   });
-  agent.watchHealth();
-  options.stopNow.addEventListener("abort", () => program.kill(), { once: true });
-  const first = await Promise.race([program.exited, aborted(options.stop), agent.failed]).catch(
-    (error: unknown) => error as Error,
-  );
-  if (first === "stopped") {
-    await Promise.race([agent.leave(options.drainMs), aborted(options.stopNow), program.exited]);
-    program.terminate();
-    if (options.stopNow.aborted) program.kill();
-    return exitCodeAfterStop(await program.exited);
-  }
-  if (first instanceof Error) {
-    program.terminate();
-    await program.exited;
-    throw first;
-  }
-  if (first.kind === "not-started") {
-    await agent.deregister(first.message);
-    throw new AgentFailure("command-not-started", first.message, "", { exitCode: first.code });
-  }
-  options.runtime.log.info("the program ended", { code: exitCodeOf(first) });
-  await agent.deregister("the program ended");
-  return exitCodeOf(first);
+}
+
+/** TERM, then KILL, until nothing of the program is left. */
+async function endOf(program: Program, options: RunOptions): Promise<ProgramExit> {
+  program.terminate();
+  if (options.stopNow.aborted) program.kill();
+  const exit = await program.exited;
+  await program.gone;
+  return exit;
 }
 
 /** We asked it to end: TERM and KILL are then a clean end. */
-function exitCodeAfterStop(exit: Parameters<typeof exitCodeOf>[0]): number {
+function exitCodeAfterStop(exit: ProgramExit): number {
   return exit.kind === "signalled" ? 0 : exitCodeOf(exit);
 }
 

@@ -1,11 +1,13 @@
 // What an agent keeps on disk for one workload, in `<data-dir>/agents/<namespace>/<workload>/`: the
-// last good snapshot and the last SVID, so that it can start while the control plane is away. The
-// folder also remembers the workload's name: an agent that starts again takes the free folder of
-// its service.
+// last good snapshot, the last SVID and the inbound ports, so that it can start, and be found where
+// it was, while the control plane is away. The folder also remembers the workload's name: an agent
+// that starts again takes the free folder of its service. It stays when the workload ends, or a
+// restart during an outage would have nothing.
 
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
+import { isRunning, markOf, type ProcessMark } from "./process-mark.ts";
 
 export interface FolderOptions {
   readonly dataDir: string;
@@ -16,12 +18,26 @@ export interface FolderOptions {
   readonly fingerprint: string;
   /** Five random letters. */
   readonly letters: () => string;
+  readonly nowMs: number;
 }
 
-interface Owner {
-  readonly pid: number;
+export type KeptFile = "snapshot.bin" | "identity.json" | "ports.json";
+
+interface Owner extends ProcessMark {
   readonly fingerprint: string;
 }
+
+/** A folder of one service whose owner is gone. */
+interface Free {
+  readonly dir: string;
+  readonly owner: Owner;
+  readonly changedMs: number;
+}
+
+/** An SVID of usual length is over by then, and without one a snapshot is of no use. */
+const keepMs = 24 * 60 * 60_000;
+/** Programs that take another port at each start leave a folder each. */
+const freeMax = 16;
 
 export class WorkloadFolder {
   readonly workload: string;
@@ -39,29 +55,19 @@ export class WorkloadFolder {
   static claim(options: FolderOptions): WorkloadFolder {
     const parent = path.join(options.dataDir, "agents", options.namespace);
     fs.mkdirSync(parent, { recursive: true, mode: 0o700 });
-    const pattern = new RegExp(`^${options.service.replaceAll(".", "\\.")}-[a-z]{5}$`);
-    for (const name of fs.readdirSync(parent).sort()) {
-      if (!pattern.test(name)) continue;
-      const dir = path.join(parent, name);
-      const owner = readOwner(dir);
-      if (owner === null || owner.fingerprint !== options.fingerprint || isAlive(owner.pid))
-        continue;
-      if (takeOver(dir, owner, options.fingerprint)) return new WorkloadFolder(dir);
-    }
-    for (;;) {
-      const dir = path.join(parent, `${options.service}-${options.letters()}`);
-      try {
-        fs.mkdirSync(dir, { mode: 0o700 });
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === "EEXIST") continue;
-        throw error;
-      }
-      writeOwner(dir, options.fingerprint);
-      return new WorkloadFolder(dir);
-    }
+    const free = freeFolders(parent, options.service);
+    const taken = free.find(
+      ({ dir, owner }) =>
+        owner.fingerprint === options.fingerprint && takeOver(dir, owner, options.fingerprint),
+    );
+    removeOld(
+      free.filter((folder) => folder !== taken),
+      options.nowMs,
+    );
+    return new WorkloadFolder(taken?.dir ?? newFolder(parent, options));
   }
 
-  read(name: "snapshot.bin" | "identity.json"): Uint8Array | null {
+  read(name: KeptFile): Uint8Array | null {
     try {
       return fs.readFileSync(path.join(this.#dir, name));
     } catch {
@@ -70,7 +76,7 @@ export class WorkloadFolder {
   }
 
   /** Whole or not at all: written beside, then renamed. */
-  write(name: "snapshot.bin" | "identity.json", bytes: Uint8Array): void {
+  write(name: KeptFile, bytes: Uint8Array): void {
     const file = path.join(this.#dir, name);
     const beside = `${file}.${process.pid}.${randomBytes(4).toString("hex")}`;
     try {
@@ -81,56 +87,87 @@ export class WorkloadFolder {
       throw error;
     }
   }
-
-  /** After a clean end nothing is left to start from. */
-  remove(): void {
-    fs.rmSync(this.#dir, { recursive: true, force: true });
-  }
 }
 
 const ownerFile = "owner.json";
 
+/** Newest first. */
+function freeFolders(parent: string, service: string): Free[] {
+  const pattern = new RegExp(`^${service.replaceAll(".", "\\.")}-[a-z]{5}$`);
+  const free: Free[] = [];
+  for (const name of fs.readdirSync(parent)) {
+    if (!pattern.test(name)) continue;
+    const dir = path.join(parent, name);
+    const owner = readOwner(dir);
+    if (owner === null || isRunning(owner)) continue;
+    try {
+      free.push({ dir, owner, changedMs: fs.statSync(dir).mtimeMs });
+    } catch {
+      // Removed by another agent that started just now.
+    }
+  }
+  return free.sort((a, b) => b.changedMs - a.changedMs);
+}
+
+function newFolder(parent: string, options: FolderOptions): string {
+  for (;;) {
+    const dir = path.join(parent, `${options.service}-${options.letters()}`);
+    try {
+      fs.mkdirSync(dir, { mode: 0o700 });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EEXIST") continue;
+      throw error;
+    }
+    writeOwner(dir, options.fingerprint);
+    return dir;
+  }
+}
+
+function removeOld(free: readonly Free[], nowMs: number): void {
+  for (const [index, { changedMs, dir, owner }] of free.entries()) {
+    if (index < freeMax && nowMs - changedMs < keepMs) continue;
+    if (lock(dir, owner) !== null) fs.rmSync(dir, { recursive: true, force: true });
+  }
+}
+
 function readOwner(dir: string): Owner | null {
   try {
     const value: unknown = JSON.parse(fs.readFileSync(path.join(dir, ownerFile), "utf8"));
-    const { pid, fingerprint } = value as Partial<Owner>;
-    return typeof pid === "number" && typeof fingerprint === "string" ? { pid, fingerprint } : null;
+    const { begun, fingerprint, pid } = value as Partial<Owner>;
+    if (typeof pid !== "number" || typeof begun !== "string") return null;
+    return typeof fingerprint === "string" ? { pid, begun, fingerprint } : null;
   } catch {
     return null;
   }
 }
 
 function writeOwner(dir: string, fingerprint: string): void {
-  const owner: Owner = { pid: process.pid, fingerprint };
+  const owner: Owner = { ...markOf(process.pid), fingerprint };
   fs.writeFileSync(path.join(dir, ownerFile), JSON.stringify(owner), { mode: 0o600 });
 }
 
-/**
- * Two agents that start at once must not take the same folder: the rename of its lock succeeds
- * once.
- */
+/** Two agents that start at once must not take the same folder: making the lock succeeds once. */
 function takeOver(dir: string, seen: Owner, fingerprint: string): boolean {
-  const lock = path.join(dir, `taken-from-${seen.pid}`);
+  const held = lock(dir, seen);
+  if (held === null) return false;
   try {
-    fs.mkdirSync(lock);
-  } catch {
-    return false;
-  }
-  try {
-    const owner = readOwner(dir);
-    if (owner === null || owner.pid !== seen.pid) return false;
     writeOwner(dir, fingerprint);
     return true;
   } finally {
-    fs.rmSync(lock, { recursive: true, force: true });
+    fs.rmSync(held, { recursive: true, force: true });
   }
 }
 
-function isAlive(pid: number): boolean {
+/** The lock's path; null when another process has it, or the folder has another owner by now. */
+function lock(dir: string, seen: Owner): string | null {
+  const held = path.join(dir, `taken-from-${seen.pid}`);
   try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    fs.mkdirSync(held);
+  } catch {
+    return null;
   }
+  const owner = readOwner(dir);
+  if (owner?.pid === seen.pid && owner.begun === seen.begun) return held;
+  fs.rmSync(held, { recursive: true, force: true });
+  return null;
 }

@@ -8,26 +8,28 @@ export interface HealthMonitorOptions {
   readonly runtime: Runtime;
   readonly run: () => Promise<ProbeResult>;
   readonly onChange: (isReady: boolean, message: string) => void;
-  /** Until the first success; short, so that a started program is seen at once. */
-  readonly startIntervalMs?: number;
-  readonly intervalMs?: number;
-  readonly failuresBeforeUnready?: number;
 }
 
+/** Between the probes of a program that is well. */
+const calmMs = 5_000;
+/** After a failure it is soon known whether it was one slow answer. */
+const doubtMs = 500;
+const failuresBeforeUnready = 3;
+/** A program that was just started is seen at once; one that stays away is asked less and less. */
+const awayFirstMs = 100;
+const awayMaxMs = 1_000;
+const awayGrowth = 1.2;
+
 export class HealthMonitor {
-  readonly #options: Required<HealthMonitorOptions>;
+  readonly #options: HealthMonitorOptions;
   #isReady: boolean | null = null;
   #failures = 0;
+  #awayMs = awayFirstMs;
   #timer: Timer | null = null;
   #isClosed = false;
 
   constructor(options: HealthMonitorOptions) {
-    this.#options = {
-      startIntervalMs: 100,
-      intervalMs: 5_000,
-      failuresBeforeUnready: 3,
-      ...options,
-    };
+    this.#options = options;
     void this.#round();
   }
 
@@ -41,22 +43,29 @@ export class HealthMonitor {
   }
 
   async #round(): Promise<void> {
-    const result = await this.#options.run();
+    const { isHealthy, message } = await this.#options.run();
     if (this.#isClosed) return;
-    if (result.isHealthy) {
+    if (isHealthy) {
       this.#failures = 0;
       this.#tell(true, "");
     } else {
       this.#failures++;
-      if (this.#isReady !== true || this.#failures >= this.#options.failuresBeforeUnready) {
-        this.#tell(false, result.message);
-      }
+      const isOver = this.#isReady !== true || this.#failures >= failuresBeforeUnready;
+      if (isOver) this.#tell(false, message);
     }
-    const delayMs =
-      this.#isReady === true ? this.#options.intervalMs : this.#options.startIntervalMs;
-    this.#timer = this.#options.runtime.timers.after(delayMs, () => void this.#round(), {
+    this.#timer = this.#options.runtime.timers.after(this.#pauseMs(), () => void this.#round(), {
       background: true,
     });
+  }
+
+  #pauseMs(): number {
+    if (this.#isReady === true) {
+      this.#awayMs = awayFirstMs;
+      return this.#failures === 0 ? calmMs : doubtMs;
+    }
+    const pauseMs = this.#awayMs;
+    this.#awayMs = Math.min(awayMaxMs, pauseMs * awayGrowth);
+    return pauseMs;
   }
 
   #tell(isReady: boolean, message: string): void {

@@ -1,6 +1,7 @@
 // Join tokens: `weft1.<id>.<secret>.<sha256 of the root's public key>` (design section 5). The last
 // part pins the control plane: an agent accepts only a server chain that ends in that root.
 
+import { createHash, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { AgentFailure } from "../failure.ts";
@@ -19,6 +20,16 @@ export function parseToken(text: string): JoinToken | null {
   if (parts.length !== 4 || scheme !== "weft1" || id === "" || secret === "") return null;
   if (hash === undefined || !/^[0-9a-fA-F]{64}$/.test(hash)) return null;
   return { text: trimmed, rootKeySha256: hash.toLowerCase() };
+}
+
+/** True when one of the roots (PEM) is the one the token names. */
+export function isPinned(token: JoinToken, rootsPem: string): boolean {
+  const certificates = rootsPem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
+  return (certificates ?? []).some((pem) => {
+    const { publicKey } = new X509Certificate(pem);
+    const spki = publicKey.export({ type: "spki", format: "der" });
+    return createHash("sha256").update(spki).digest("hex") === token.rootKeySha256;
+  });
 }
 
 export interface TokenPlaces {

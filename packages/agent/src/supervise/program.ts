@@ -29,18 +29,27 @@ export function exitCodeOf(exit: ProgramExit): number {
   return exit.code;
 }
 
+const groupLookMs = 50;
+
 export class Program {
+  /** The program itself ended, or could not be started. */
   readonly exited: Promise<ProgramExit>;
+  /** Nothing of its process group is left. */
+  readonly gone: Promise<void>;
   readonly #child: ChildProcess;
   readonly #runtime: Runtime;
   readonly #killAfterMs: number;
   #guard: ChildProcess | null = null;
   #killTimer: Timer | null = null;
-  #isOver = false;
+  #isGone = false;
+  #setGone: () => void = () => {};
 
   constructor(options: ProgramOptions) {
     this.#runtime = options.runtime;
     this.#killAfterMs = options.killAfterMs;
+    this.gone = new Promise((resolve) => {
+      this.#setGone = resolve;
+    });
     // `detached` gives the program a session, and so a process group, of its own.
     this.#child = spawn(options.command, [...options.args], {
       stdio: "inherit",
@@ -50,11 +59,13 @@ export class Program {
     this.exited = new Promise((resolve) => {
       this.#child.once("error", (error: NodeJS.ErrnoException) => {
         if (this.#child.pid !== undefined) return;
-        this.#finish();
+        this.#watchGroup();
         resolve(notStarted(options.command, error));
       });
       this.#child.once("exit", (code, signal) => {
-        this.#finish();
+        // What the program left behind in its group goes with it.
+        this.terminate();
+        this.#watchGroup();
         resolve(
           signal === null ? { kind: "exited", code: code ?? 0 } : { kind: "signalled", signal },
         );
@@ -67,34 +78,43 @@ export class Program {
     return this.#child.pid ?? null;
   }
 
-  /** TERM to the process group now, KILL when it is still there after the grace. */
+  /**
+   * TERM to the process group now, KILL when any of it is still there after the grace. Only the
+   * first call does anything: many programs take a second TERM as an order to hurry.
+   */
   terminate(): void {
-    if (this.#isOver) return;
+    if (this.#isGone || this.#killTimer !== null) return;
     this.#signal("SIGTERM");
-    this.#killTimer ??= this.#runtime.timers.after(this.#killAfterMs, () => this.kill());
+    this.#killTimer = this.#runtime.timers.after(this.#killAfterMs, () => this.kill());
   }
 
   /** KILL to the process group. */
   kill(): void {
-    if (!this.#isOver) this.#signal("SIGKILL");
+    if (!this.#isGone) this.#signal("SIGKILL");
   }
 
-  #signal(signal: NodeJS.Signals): void {
+  /** False when there is no such group any more. */
+  #signal(signal: NodeJS.Signals | 0): boolean {
     const pid = this.#child.pid;
-    if (pid === undefined) return;
+    if (pid === undefined) return false;
     try {
       process.kill(-pid, signal);
+      return true;
     } catch {
-      // The group is gone already; the exit event is on its way.
+      return false;
     }
   }
 
-  #finish(): void {
-    // What the program left behind in its group goes with it.
-    this.#signal("SIGTERM");
-    this.#isOver = true;
+  /** After the program's own end: no event tells of the others, so they are looked for. */
+  #watchGroup(): void {
+    if (this.#signal(0)) {
+      this.#runtime.timers.after(groupLookMs, () => this.#watchGroup());
+      return;
+    }
+    this.#isGone = true;
     this.#killTimer?.cancel();
     this.#guard?.kill("SIGKILL");
+    this.#setGone();
   }
 }
 
@@ -118,19 +138,14 @@ function startGuard(groupId: number): ChildProcess {
 }
 
 function notStarted(command: string, error: NodeJS.ErrnoException): ProgramExit {
+  const said = `cannot start "${command}"`;
   if (error.code === "ENOENT") {
-    return {
-      kind: "not-started",
-      code: 127,
-      message: `cannot start "${command}": no such program; give its path or put its folder on PATH`,
-    };
+    const fix = "give its path or put its folder on PATH";
+    return { kind: "not-started", code: 127, message: `${said}: no such program; ${fix}` };
   }
   if (error.code === "EACCES") {
-    return {
-      kind: "not-started",
-      code: 126,
-      message: `cannot start "${command}": it is not executable; try chmod +x or start it through its interpreter`,
-    };
+    const fix = "try chmod +x or start it through its interpreter";
+    return { kind: "not-started", code: 126, message: `${said}: it is not executable; ${fix}` };
   }
-  return { kind: "not-started", code: 126, message: `cannot start "${command}": ${error.message}` };
+  return { kind: "not-started", code: 126, message: `${said}: ${error.message}` };
 }
