@@ -7,6 +7,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { eventually, type Started, start } from "./processes.ts";
 
 export const envoyFix = "npm run setup:test installs it, or set WEFT_ENVOY to its binary";
@@ -38,6 +39,8 @@ export interface EnvoyOptions {
 
 export interface Envoy {
   readonly process: Started;
+  /** As it was started with. */
+  readonly bootstrap: Record<string, unknown>;
   /** GET on the admin interface. */
   admin(target: string): Promise<string>;
   /** Counters and gauges whose name matches. */
@@ -49,7 +52,8 @@ export async function startEnvoy(context: TestContext, options: EnvoyOptions): P
   const dir = await mkdtemp(path.join(tmpdir(), "weft-envoy-"));
   const adminFile = path.join(dir, "admin");
   const file = path.join(dir, "bootstrap.json");
-  await writeFile(file, JSON.stringify(bootstrap(options)));
+  const bootstrap = makeBootstrap(options);
+  await writeFile(file, JSON.stringify(bootstrap));
   // With a base id of its own, several run side by side.
   const args = ["-c", file, "--admin-address-path", adminFile, "--use-dynamic-base-id"];
   const process = start(context, options.binary, [...args, "--concurrency", "1", "-l", "warning"]);
@@ -61,6 +65,7 @@ export async function startEnvoy(context: TestContext, options: EnvoyOptions): P
   const admin = (target: string): Promise<string> => get(address, target);
   return {
     process,
+    bootstrap,
     admin,
     async stats(filter) {
       const text = await admin(`/stats?filter=${encodeURIComponent(filter)}`);
@@ -74,7 +79,33 @@ export async function startEnvoy(context: TestContext, options: EnvoyOptions): P
   };
 }
 
-function bootstrap(options: EnvoyOptions): object {
+/** Watches how long Envoy has something warming at a stretch. */
+export function watchWarming(envoy: Envoy): () => Promise<number> {
+  let longestMs = 0;
+  let sinceMs: number | null = null;
+  let isStopped = false;
+  const watch = async (): Promise<void> => {
+    while (!isStopped) {
+      const stats = await envoy.stats("warming");
+      const warming = [...stats.values()].reduce((sum, value) => sum + value, 0);
+      const nowMs = performance.now();
+      if (warming === 0) sinceMs = null;
+      else {
+        sinceMs ??= nowMs;
+        longestMs = Math.max(longestMs, nowMs - sinceMs);
+      }
+      await delay(20);
+    }
+  };
+  const watching = watch();
+  return async () => {
+    isStopped = true;
+    await watching;
+    return longestMs;
+  };
+}
+
+function makeBootstrap(options: EnvoyOptions): Record<string, unknown> {
   const [host, port] = splitAddress(options.xdsAddress);
   const ads = { ads: {}, resource_api_version: "V3" };
   const { identity, node, transport } = options;
@@ -92,6 +123,16 @@ function bootstrap(options: EnvoyOptions): object {
       lds_config: ads,
     },
     static_resources: {
+      // What an agent holds for its Envoy: the control plane names it and never sends it.
+      secrets: [
+        {
+          name: "workload",
+          tls_certificate: {
+            certificate_chain: { inline_string: identity.chainPem },
+            private_key: { inline_string: identity.keyPem },
+          },
+        },
+      ],
       clusters: [
         {
           name: "control-plane",

@@ -3,12 +3,10 @@
 
 import { systemRuntime, silentLogger } from "@weft/runtime";
 import { createXdsClient, typeUrls, writeNode, type XdsClient } from "@weft/xds";
-import { type GrpcChannel, openGrpcChannel } from "@weft/xds/grpc";
+import type { GrpcChannel } from "@weft/xds/grpc";
 import { ClusterLoadAssignment } from "@weft/xds/messages/envoy/config/endpoint/v3/endpoint.js";
 import { Register } from "@weft/xds/messages/weft/v1/agent.js";
-import { SignCertificateRequest } from "@weft/xds/messages/weft/v1/identity.js";
-import { createKeyAndRequest } from "@weft/agent";
-import { X509Certificate } from "node:crypto";
+import { signIn } from "./sign-in.ts";
 
 export interface LightAgentOptions {
   readonly control: string;
@@ -36,29 +34,12 @@ export class LightAgent {
 
   async open(): Promise<void> {
     const { control, service, token } = this.#options;
-    const { csr, privateKey } = createKeyAndRequest();
-    const channel = await openGrpcChannel({
-      runtime: this.#runtime,
-      address: control,
-      trust: { rootSha256: token.trim().split(".")[3] ?? "" },
-      identity: null,
-      token: token.trim(),
+    const { channel } = await signIn({
+      control,
+      token,
+      namespace: "default",
+      serviceAccount: service,
     });
-    const answer = await channel.signCertificate(
-      SignCertificateRequest.fromPartial({
-        csr: Buffer.from(csr),
-        namespace: "default",
-        serviceAccount: service,
-      }),
-    );
-    const pem = (der: Uint8Array): string => new X509Certificate(Buffer.from(der)).toString();
-    channel.setIdentity(
-      {
-        chainPem: answer.chain.map(pem).join(""),
-        keyPem: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-      },
-      answer.roots.map(pem).join(""),
-    );
     this.#channel = channel;
     this.#attach();
     this.#follow(channel);

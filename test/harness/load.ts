@@ -16,6 +16,8 @@ export interface Outcome {
 }
 
 export interface LoadOptions {
+  /** In messages. */
+  readonly name?: string;
   readonly port: number;
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -36,6 +38,10 @@ export class SteadyLoad {
     this.#options = options;
     this.#agent = new Agent({ keepAlive: true, maxSockets: options.connections ?? 16 });
     this.#loop = this.#run();
+  }
+
+  get name(): string {
+    return this.#options.name ?? "";
   }
 
   get elapsedMs(): number {
@@ -87,9 +93,13 @@ export class SteadyLoad {
         ...(headers === undefined ? {} : { headers }),
       },
       (incoming) => {
-        incoming.resume();
+        const status = incoming.statusCode ?? 0;
+        // What is no success says why in its content.
+        let content = "";
+        if (status === 200) incoming.resume();
+        else incoming.on("data", (chunk: Buffer) => (content += chunk.toString()));
         incoming.once("end", () =>
-          finish(incoming.statusCode ?? 0, String(incoming.headers["x-version"] ?? ""), ""),
+          finish(status, String(incoming.headers["x-version"] ?? ""), content.trim()),
         );
         incoming.once("error", (error) => finish(0, "", error.message));
       },

@@ -12,7 +12,7 @@ import { seededRandom, silentLogger, systemRuntime } from "@weft/runtime";
 import { createXdsServer, type Snapshot, type XdsServer } from "@weft/xds";
 import { type GrpcServer, openGrpcServer } from "@weft/xds/grpc";
 import { TestAuthority } from "../conformance/certificates.ts";
-import { type Envoy, envoyFix, findEnvoy, startEnvoy } from "../harness/envoy.ts";
+import { type Envoy, envoyFix, findEnvoy, startEnvoy, watchWarming } from "../harness/envoy.ts";
 import { hasPart } from "../harness/parts.ts";
 import { eventually } from "../harness/processes.ts";
 import { makeSnapshot, type WantedCluster, type WantedMesh } from "./envoy-resources.ts";
@@ -166,32 +166,6 @@ function statusOf(port: number, path: string): Promise<number> {
     asked.on("error", reject);
     asked.end();
   });
-}
-
-/** Watches how long Envoy has something warming at a stretch. */
-function watchWarming(envoy: Envoy): () => Promise<number> {
-  let longestMs = 0;
-  let sinceMs: number | null = null;
-  let isStopped = false;
-  const watch = async (): Promise<void> => {
-    while (!isStopped) {
-      const stats = await envoy.stats("warming");
-      const warming = [...stats.values()].reduce((sum, value) => sum + value, 0);
-      const nowMs = performance.now();
-      if (warming === 0) sinceMs = null;
-      else {
-        sinceMs ??= nowMs;
-        longestMs = Math.max(longestMs, nowMs - sinceMs);
-      }
-      await delay(20);
-    }
-  };
-  const watching = watch();
-  return async () => {
-    isStopped = true;
-    await watching;
-    return longestMs;
-  };
 }
 
 for (const transport of ["delta", "sotw"] as const) {
