@@ -53,8 +53,9 @@ export class LightAgent {
 
   /** One Attach stream after another, 200 ms apart: the control plane may be away. */
   #attach(): void {
+    if (this.#isClosed) return;
     const stream = this.#channel?.attach();
-    if (stream === undefined || this.#isClosed) return;
+    if (stream === undefined) return;
     const { meshPort, service, workload } = this.#options;
     stream.begin({
       onMessage: (message) => {
