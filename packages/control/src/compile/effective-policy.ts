@@ -11,9 +11,7 @@ import { modeOf, serviceModeOf } from "./mtls-mode.ts";
 import { DEFAULT_RETRY_ON } from "./retry-policy.ts";
 import { listSettings, type ValueOrigin } from "./settings.ts";
 
-export type { ValueOrigin } from "./settings.ts";
-
-export interface EffectiveValue {
+interface EffectiveValue {
   /** E.g. `retry.attempts`, `mtls.mode`, `mtls.mode[http]`. */
   readonly name: string;
   /** As it would be written in YAML; null means off. */

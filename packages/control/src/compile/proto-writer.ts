@@ -78,14 +78,3 @@ export class ProtoWriter {
     this.#bytes[this.#length++] = rest;
   }
 }
-
-/** How many bytes a field with so many bytes of content takes. */
-export function fieldSize(field: number, length: number): number {
-  return varintSize((field << 3) | LENGTH_DELIMITED) + varintSize(length) + length;
-}
-
-function varintSize(value: number): number {
-  let size = 1;
-  for (let rest = value >>> 7; rest > 0; rest >>>= 7) size++;
-  return size;
-}

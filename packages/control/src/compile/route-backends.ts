@@ -11,7 +11,7 @@ import { type Model, type ObjectKey, objectKey } from "../model/model.ts";
 import { isServiceRef } from "../model/route-refs.ts";
 import { meshServiceAt, type ServicePort, servicePortsOf } from "../model/service-ports.ts";
 
-export type RefProblem = "InvalidKind" | "BackendNotFound" | "RefNotPermitted";
+type RefProblem = "InvalidKind" | "BackendNotFound" | "RefNotPermitted";
 
 export type ResolvedRef =
   | { readonly service: Service; readonly port: ServicePort; readonly problem: null }

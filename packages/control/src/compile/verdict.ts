@@ -13,7 +13,7 @@ import {
   type TrafficSettings,
   WEFT_CONTROLLER,
 } from "@weft/api";
-import { type Model, type ObjectKey, objectKey } from "../model/model.ts";
+import { type Model, type ObjectKey, objectKey, splitKey } from "../model/model.ts";
 import { type PolicyKind, policyOn, policyTargetsOf } from "../model/policy-targets.ts";
 import { meshServiceAt, servicePortsOf } from "../model/service-ports.ts";
 import { supportedAlgorithms } from "./clusters.ts";
@@ -34,8 +34,8 @@ export interface Verdict {
 export interface ParentVerdict {
   readonly parentRef: ParentReference;
   readonly verdicts: readonly Verdict[];
-  /** Proxies run what this parent gives them. */
-  readonly isInForce: boolean;
+  /** Who runs what this parent gives: a consumer's route only callers of its own namespace. */
+  readonly reach: "nobody" | "gateways" | "everyone" | { readonly namespace: string };
 }
 
 /** One entry for each parent that is ours to judge. */
@@ -53,11 +53,21 @@ export function judgeRoute(model: Model, route: HttpRoute): ParentVerdict[] {
     verdicts.push({
       parentRef,
       verdicts: [accepted, judgeRefs(model, route, service)],
-      isInForce:
-        service !== null && (accepted.status === "True" || accepted.reason === UNSUPPORTED),
+      reach: reachOf(route, service, accepted),
     });
   }
   return verdicts;
+}
+
+function reachOf(
+  route: HttpRoute,
+  service: ObjectKey | null,
+  accepted: Verdict,
+): ParentVerdict["reach"] {
+  if (accepted.status !== "True" && accepted.reason !== UNSUPPORTED) return "nobody";
+  if (service === null) return "gateways";
+  const { namespace = "" } = route.metadata;
+  return splitKey(service).namespace === namespace ? "everyone" : { namespace };
 }
 
 const UNSUPPORTED = "UnsupportedValue";

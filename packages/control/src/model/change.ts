@@ -29,17 +29,6 @@ export function emptyChange(): Change {
   };
 }
 
-export function isEmptyChange(change: Change): boolean {
-  return (
-    !change.isEverything &&
-    change.endpoints.size === 0 &&
-    change.clusters.size === 0 &&
-    change.virtualHosts.size === 0 &&
-    change.inbound.size === 0 &&
-    change.judged.size === 0
-  );
-}
-
 export function judgedKey(kind: ModelKind, key: ObjectKey): string {
   return `${kind}/${key}`;
 }

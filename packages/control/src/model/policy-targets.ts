@@ -44,11 +44,11 @@ export function policyIndexKeys(
   );
 }
 
-export function serviceIndexKey(kind: PolicyKind, service: ObjectKey): string {
+function serviceIndexKey(kind: PolicyKind, service: ObjectKey): string {
   return `${kind}/Service/${service}`;
 }
 
-export function namespaceIndexKey(kind: PolicyKind, namespace: string): string {
+function namespaceIndexKey(kind: PolicyKind, namespace: string): string {
   return `${kind}/Namespace/${namespace}`;
 }
 

@@ -156,6 +156,38 @@ test("a route to nowhere says so, and says otherwise when the Service comes", as
   });
 });
 
+test("a consumer's route is in force on the proxies of its own namespace", async () => {
+  const parent = { group: "", kind: "Service", name: "catalog", namespace: "shop" };
+  const refs = [{ backendRefs: [{ name: "catalog", namespace: "shop", port: 80 }] }];
+  const world = new World(service("catalog"), route("c", [parent], refs, { namespace: "web" }));
+  world.connect("shop/a");
+  const own = world.connect("web/b");
+  await world.pass(1);
+  own.apply();
+  await world.pass(SETTLED);
+  const { Programmed } = world.objects.conditions("HTTPRoute", "c", "web");
+  assert.equal(Programmed, "True Programmed 1 of 1 proxy runs it.");
+});
+
+test("a status is not written over a newer form of the object", async () => {
+  const world = new World(service("catalog"), route("r", ["catalog"], TO_CATALOG));
+  const proxy = world.connect("shop/a");
+  proxy.isEager = true;
+  const { patchStatus } = world.objects;
+  world.objects.patchStatus = async (kind, namespace, name, mutate) => {
+    world.objects.patchStatus = patchStatus;
+    world.objects.put(route("r", ["gone"], TO_CATALOG));
+    return await patchStatus(kind, namespace, name, mutate);
+  };
+  await world.pass(130);
+  assert.deepEqual(world.objects.conditions("HTTPRoute", "r"), {}, "judged for the older form");
+  await world.pass(SETTLED);
+  assert.match(
+    world.objects.conditions("HTTPRoute", "r")["Accepted"] ?? "",
+    /no Service shop\/gone/,
+  );
+});
+
 test("entries of other controllers stay, ours go with their parents", async () => {
   const foreign = {
     parentRef: { name: "edge" },
@@ -307,6 +339,8 @@ test("Gateways of our class wait for a gateway proxy; others are not ours", asyn
   );
   const { parents } = world.objects.status("HTTPRoute", "in") as { parents: unknown[] };
   assert.equal(parents.length, 1, "theirs is not ours to judge");
+  const programmed = world.objects.conditions("HTTPRoute", "in")["Programmed"];
+  assert.equal(programmed, "False Pending No gateway proxy serves this Gateway.");
   assert.match(
     world.objects.conditions("HTTPRoute", "far", "web")["Accepted"] ?? "",
     /^False NotAllowedByListeners/,

@@ -6,11 +6,11 @@ import { type ApiObject, type Condition, withCondition } from "@weft/api";
 import type { Runtime, Timer } from "@weft/runtime";
 import type { Verdict } from "../compile/verdict.ts";
 import type { Change } from "../model/change.ts";
-import type { Model, ModelKind, ObjectKey } from "../model/model.ts";
+import { type Model, type ModelKind, type ObjectKey, splitKey } from "../model/model.ts";
 import type { Objects } from "../rest/operations.ts";
 import type { ConnectedProxy } from "./connected-proxy.ts";
 import { judgeObject, type Judgement } from "./judge-object.ts";
-import { progressOf } from "./progress.ts";
+import { ProgressReader } from "./progress.ts";
 
 export interface ConditionsOptions {
   readonly runtime: Runtime;
@@ -24,9 +24,7 @@ interface Tracked {
   readonly kind: ModelKind;
   readonly key: ObjectKey;
   /** The publication its present form belongs to. */
-  publication: number;
-  /** Not every proxy runs it yet, or none is connected. */
-  isPending: boolean;
+  readonly publication: number;
 }
 
 /** After a publication or an answer, so long is waited for more. */
@@ -34,8 +32,9 @@ const SETTLE_MS = 100;
 /** How often counts are brought up to date when proxies come and go. */
 const REFRESH_MS = 10_000;
 const REFRESH_MAX = 100;
-/** Writes under way at a time. */
-const WRITERS = 8;
+/** Writes under way at a time, and how long judging may hold the thread. */
+const WRITES_MAX = 8;
+const SLICE_MS = 5;
 /** Kinds with a status of ours. */
 const KINDS: ReadonlySet<string> = new Set([
   "Gateway",
@@ -50,6 +49,8 @@ const KINDS: ReadonlySet<string> = new Set([
 export class Conditions {
   readonly #options: ConditionsOptions;
   readonly #tracked = new Map<string, Tracked>();
+  /** Those that not every proxy runs yet, or that no proxy is connected to run. */
+  readonly #pending = new Set<string>();
   readonly #due = new Set<string>();
   /** Those of them whose counts alone may be out of date. */
   readonly #refreshed = new Set<string>();
@@ -75,13 +76,9 @@ export class Conditions {
 
   /** A proxy answered or left. */
   answered(): void {
-    let isAnyPending = false;
-    for (const [judged, one] of this.#tracked) {
-      if (!one.isPending) continue;
-      this.#due.add(judged);
-      isAnyPending = true;
-    }
-    if (isAnyPending) this.#schedule();
+    if (this.#pending.size === 0) return;
+    for (const judged of this.#pending) this.#due.add(judged);
+    this.#schedule();
   }
 
   close(): void {
@@ -105,10 +102,11 @@ export class Conditions {
     if (!KINDS.has(kind)) return;
     if (!this.#options.model.objects[kind].has(key)) {
       this.#tracked.delete(judged);
+      this.#pending.delete(judged);
       this.#due.delete(judged);
       return;
     }
-    this.#tracked.set(judged, { kind, key, publication, isPending: true });
+    this.#tracked.set(judged, { kind, key, publication });
     this.#due.add(judged);
   }
 
@@ -118,53 +116,69 @@ export class Conditions {
       SETTLE_MS,
       () => {
         this.#timer = null;
-        void this.#write();
+        this.#write().catch((error: unknown) => {
+          // A defect of ours; proxies are served all the same.
+          this.#isWriting = false;
+          this.#options.runtime.log.error(`statuses not judged: ${String(error)}`);
+        });
       },
       { background: true },
     );
   }
 
-  /** Never rejects: a status that cannot be written is tried again with the next change. */
+  /** A status that cannot be written is tried again with the next change. */
   async #write(): Promise<void> {
     if (this.#isWriting) return;
     this.#isWriting = true;
+    const { clock, timers } = this.#options.runtime;
+    const reader = new ProgressReader(this.#options.proxies());
+    const writes = new Set<Promise<void>>();
+    let sliceMs = clock.monotonicMs();
     const due = [...this.#due];
     this.#due.clear();
-    let next = 0;
-    const worker = async (): Promise<void> => {
-      for (;;) {
-        const judged = due[next++];
-        if (judged === undefined || this.#isClosed) return;
-        const one = this.#tracked.get(judged);
-        if (one !== undefined) await this.#writeOne(one);
+    for (const judged of due) {
+      if (this.#isClosed) break;
+      const write = this.#judge(judged, reader);
+      if (write !== null) {
+        const ended = write.finally(() => writes.delete(ended));
+        writes.add(ended);
       }
-    };
-    await Promise.all(Array.from({ length: WRITERS }, worker));
+      if (writes.size >= WRITES_MAX) await Promise.race(writes);
+      if (clock.monotonicMs() - sliceMs < SLICE_MS) continue;
+      await new Promise<void>((resolve) => timers.after(0, resolve));
+      sliceMs = clock.monotonicMs();
+    }
+    await Promise.all(writes);
     this.#isWriting = false;
     this.#schedule();
   }
 
-  async #writeOne(one: Tracked): Promise<void> {
-    const { model, objects, runtime, proxies } = this.#options;
-    const known = model.objects[one.kind].get(one.key) as ApiObject | undefined;
-    const progress = progressOf([...proxies()], one.publication, `${one.key}/`);
-    const judgement = judgeObject(model, one.kind, one.key, progress);
-    if (known === undefined || judgement === null) return;
-    one.isPending = judgement.isPending;
-    const isRefresh = this.#refreshed.delete(`${one.kind}/${one.key}`);
-    const nowMs = runtime.clock.nowMs();
+  /** Null when the status says it all already. */
+  #judge(judged: string, reader: ProgressReader): Promise<void> | null {
+    const one = this.#tracked.get(judged);
+    const known = one && (this.#options.model.objects[one.kind].get(one.key) as ApiObject);
+    if (one === undefined || known === undefined) return null;
+    const judgement = judgeObject(this.#options.model, one, reader);
+    if (judgement === null) return null;
+    if (judgement.isPending) this.#pending.add(judged);
+    else this.#pending.delete(judged);
+    const isRefresh = this.#refreshed.delete(judged);
+    const nowMs = this.#options.runtime.clock.nowMs();
     const trial = structuredClone(known);
     writeStatus(trial, judgement, nowMs, isRefresh);
-    if (JSON.stringify(trial.status) === JSON.stringify(known.status)) return;
-    const slash = one.key.indexOf("/");
-    const namespace = one.key.slice(0, slash);
+    if (JSON.stringify(trial.status) === JSON.stringify(known.status)) return null;
+    return this.#patch(one, (object) => {
+      // A newer form of the object is judged when its event has come.
+      if (object.metadata.generation !== known.metadata.generation) return;
+      writeStatus(object, judgement, nowMs, isRefresh);
+    });
+  }
+
+  async #patch(one: Tracked, mutate: (object: ApiObject) => void): Promise<void> {
+    const { objects, runtime } = this.#options;
+    const { namespace, name } = splitKey(one.key);
     try {
-      await objects.patchStatus(
-        one.kind,
-        namespace === "" ? null : namespace,
-        one.key.slice(slash + 1),
-        (object: ApiObject) => writeStatus(object, judgement, nowMs, isRefresh),
-      );
+      await objects.patchStatus(one.kind, namespace === "" ? null : namespace, name, mutate);
     } catch (error) {
       const fields = { kind: one.kind, object: one.key };
       runtime.log.warn(`status not written: ${String(error)}`, fields);

@@ -23,15 +23,15 @@ import {
   type Verdict,
 } from "../compile/verdict.ts";
 import type { Model, ModelKind, ObjectKey } from "../model/model.ts";
-import type { Progress } from "./progress.ts";
+import type { Progress, ProgressReader } from "./progress.ts";
 
-export interface JudgedCondition extends Verdict {
+interface JudgedCondition extends Verdict {
   /** Written only over an earlier one: it is good news that nobody asked for. */
   readonly isOptional: boolean;
 }
 
 /** Conditions with the new ones in them. */
-export type MergeConditions = (
+type MergeConditions = (
   before: readonly Condition[] | undefined,
   verdicts: readonly JudgedCondition[],
 ) => Condition[];
@@ -44,25 +44,33 @@ export interface Judgement {
   apply(status: Record<string, unknown>, merge: MergeConditions): void;
 }
 
+/** An object, and since which publication proxies are sent it. */
+export interface Published {
+  readonly kind: ModelKind;
+  readonly key: ObjectKey;
+  readonly publication: number;
+}
+
 /** Null: there is nothing of ours to say. */
 export function judgeObject(
   model: Model,
-  kind: ModelKind,
-  key: ObjectKey,
-  progress: Progress,
+  { kind, key, publication }: Published,
+  reader: ProgressReader,
 ): Judgement | null {
   const object: unknown = model.objects[kind].get(key);
   if (object === undefined) return null;
+  const progress = (namespace: string | null): Progress =>
+    reader.read({ publication, namespace, mention: `${key}/` });
   switch (kind) {
     case "HTTPRoute":
       return routeJudgement(judgeRoute(model, object as HttpRoute), progress);
     case "TrafficPolicy":
     case "PeerAuthentication": {
       const policy = object as TrafficPolicy | PeerAuthentication;
-      return policyJudgement(judgePolicy(model, kind, policy), progress);
+      return policyJudgement(judgePolicy(model, kind, policy), progress(null));
     }
     case "MeshConfig":
-      return policyJudgement(judgeMeshConfig(object as MeshConfig), progress);
+      return policyJudgement(judgeMeshConfig(object as MeshConfig), progress(null));
     case "Service":
       return plain([judgeService(model, object as Service)].map(optionalWhenGood), false);
     case "GatewayClass":
@@ -114,9 +122,12 @@ function policyJudgement(verdicts: readonly Verdict[], progress: Progress): Judg
 }
 
 /** Entries of other controllers stay; of ours those stay that still have a parent. */
-function routeJudgement(parents: readonly ParentVerdict[], progress: Progress): Judgement {
-  const judged = parents.map(({ parentRef, verdicts, isInForce }) => {
-    const { verdict, isPending } = programmed(isInForce, progress);
+function routeJudgement(
+  parents: readonly ParentVerdict[],
+  progress: (namespace: string | null) => Progress,
+): Judgement {
+  const judged = parents.map(({ parentRef, verdicts, reach }) => {
+    const { verdict, isPending } = programmedAt(reach, progress);
     return { parentRef, isPending, conditions: [...verdicts, verdict].map(needed) };
   });
   return {
@@ -146,6 +157,22 @@ function isSameParent(a: object, b: object): boolean {
   return text(a) === text(b);
 }
 
+function programmedAt(
+  reach: ParentVerdict["reach"],
+  progress: (namespace: string | null) => Progress,
+): { verdict: Verdict; isPending: boolean } {
+  if (reach === "nobody") return programmed(false, progress(null));
+  if (reach === "gateways") return { verdict: NO_GATEWAY, isPending: false };
+  return programmed(true, progress(reach === "everyone" ? null : reach.namespace));
+}
+
+const NO_GATEWAY: Verdict = {
+  type: "Programmed",
+  status: "False",
+  reason: "Pending",
+  message: "No gateway proxy serves this Gateway.",
+};
+
 function programmed(
   isInForce: boolean,
   { running, total, refusals }: Progress,
@@ -172,9 +199,7 @@ function programmed(
 }
 
 function gatewayJudgement(listeners: readonly ListenerVerdict[]): Judgement {
-  const message = "No gateway proxy serves this Gateway.";
-  const pending: Verdict = { type: "Programmed", status: "False", reason: "Pending", message };
-  const conditions = [needed(ACCEPTED), needed(pending)];
+  const conditions = [needed(ACCEPTED), needed(NO_GATEWAY)];
   return {
     conditions,
     isPending: false,
@@ -184,7 +209,7 @@ function gatewayJudgement(listeners: readonly ListenerVerdict[]): Judgement {
       status["listeners"] = listeners.map(
         ({ name, supportedKinds, attachedRoutes, isSupported }) => {
           const standing = before.find((one) => one.name === name)?.conditions;
-          const verdicts = listenerVerdicts(isSupported, pending);
+          const verdicts = listenerVerdicts(isSupported);
           return { name, supportedKinds, attachedRoutes, conditions: merge(standing, verdicts) };
         },
       );
@@ -192,7 +217,7 @@ function gatewayJudgement(listeners: readonly ListenerVerdict[]): Judgement {
   };
 }
 
-function listenerVerdicts(isSupported: boolean, pending: Verdict): JudgedCondition[] {
+function listenerVerdicts(isSupported: boolean): JudgedCondition[] {
   const refused = "No proxy of this mesh speaks the protocol.";
   const accepted: Verdict = isSupported
     ? ACCEPTED
@@ -201,6 +226,6 @@ function listenerVerdicts(isSupported: boolean, pending: Verdict): JudgedConditi
     accepted,
     { type: "Conflicted", status: "False", reason: "NoConflicts", message: "" } as const,
     { type: "ResolvedRefs", status: "True", reason: "ResolvedRefs", message: "" } as const,
-    pending,
+    NO_GATEWAY,
   ].map(needed);
 }

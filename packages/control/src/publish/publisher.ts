@@ -36,10 +36,8 @@ import {
   type SnapshotKey,
 } from "./snapshot.ts";
 
-export type { ProxyNack, ProxyStatus } from "./connected-proxy.ts";
-
 /** The roots every proxy trusts; the authority gives them, and says when they change. */
-export interface TrustRoots {
+interface TrustRoots {
   /** All roots of the bundle, PEM, one after the other. */
   bundlePem(): string;
   onChange?(listener: () => void): { close(): void };
@@ -57,7 +55,7 @@ export interface PublisherOptions {
 }
 
 /** Figures for `/metrics`. */
-export interface PublisherFigures {
+interface PublisherFigures {
   readonly proxies: number;
   readonly publications: number;
   readonly nacks: number;
