@@ -1,5 +1,5 @@
-// What a test says to a proxy: whole requests by node:http, and raw bytes by a socket where the bytes are the
-// point.
+// What a test says to a proxy: whole requests by node:http, and raw bytes by a socket where the
+// bytes are the point.
 
 import { type Agent, request as httpRequest } from "node:http";
 import { connect, type Socket } from "node:net";

@@ -1,5 +1,6 @@
-// The control plane of a conformance mesh: the real model and compiler, without store, API and gRPC. Each proxy
-// is sent what it subscribed to, changed resources only, in the order of make before break.
+// The control plane of a conformance mesh: the real model and compiler, without store, API and
+// gRPC. Each proxy is sent what it subscribed to, changed resources only, in the order of make
+// before break.
 
 import {
   type ApiObject,
@@ -122,7 +123,8 @@ export class TestControl {
 
   #send(follower: Follower): void {
     const all = this.#resourcesFor(follower);
-    // Twice: clusters and listeners make the proxy ask for names that come before them in the order.
+    // Twice: clusters and listeners make the proxy ask for names that come before them in the
+    // order.
     for (let round = 0; round < 2; round++) {
       for (const { typeUrl } of resourceTypes) {
         const wanted = follower.names.get(typeUrl);

@@ -1,7 +1,7 @@
-// Behaviours of the built-in proxy, through whole proxies: each is a pair of files, the objects a user would
-// write (`<behaviour>.yaml`) and what must then be seen (`<behaviour>.test.ts`). Every Workload in the YAML
-// gets a program and a real proxy with its own worker threads on loopback; each behaviour runs with one
-// worker and with four.
+// Behaviours of the built-in proxy, through whole proxies: each is a pair of files, the objects a
+// user would write (`<behaviour>.yaml`) and what must then be seen (`<behaviour>.test.ts`). Every
+// Workload in the YAML gets a program and a real proxy with its own worker threads on loopback;
+// each behaviour runs with one worker and with four.
 
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";

@@ -1,5 +1,5 @@
-// The programs beside the proxies of a conformance mesh: node:http servers that say who they are and what they
-// were asked, and raw servers that say exactly the bytes a test wants.
+// The programs beside the proxies of a conformance mesh: node:http servers that say who they are
+// and what they were asked, and raw servers that say exactly the bytes a test wants.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTcpServer, type Server as TcpServer, type Socket } from "node:net";
@@ -54,6 +54,12 @@ export class Program {
   async open(): Promise<void> {
     await new Promise<void>((resolve) => this.#tcp.listen(0, "127.0.0.1", resolve));
     this.port = (this.#tcp.address() as { port: number }).port;
+  }
+
+  /** New connections speak this instead of HTTP; open ones are closed. */
+  speak(onSocket: (socket: Socket) => void): void {
+    for (const socket of this.sockets) socket.destroy();
+    this.onSocket = onSocket;
   }
 
   /** As if nothing had been asked. */

@@ -83,7 +83,11 @@ kind: TrafficPolicy
 metadata: { name: catalog }
 spec:
   targetRefs: [{ group: "", kind: Service, name: catalog }]
-  retry: { attempts: 2, perTryTimeout: 300ms, on: [reset, "503"], budget: { percent: 100, minPerSecond: 1000 } }
+  retry:
+    attempts: 2
+    perTryTimeout: 300ms
+    on: [reset, "503"]
+    budget: { percent: 100, minPerSecond: 1000 }
   timeout: { request: 5s }
 `);
   mesh.program("catalog-1").onRequest = () => {};

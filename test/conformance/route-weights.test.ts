@@ -27,7 +27,8 @@ kind: HTTPRoute
 metadata: { name: catalog }
 spec:
   parentRefs: [{ group: "", kind: Service, name: catalog }]
-  rules: [{ backendRefs: [{ name: catalog-v2, port: 80 }, { name: catalog-v1, port: 80, weight: 0 }] }]
+  rules:
+    - backendRefs: [{ name: catalog-v2, port: 80 }, { name: catalog-v1, port: 80, weight: 0 }]
 `);
     assert.equal(await share(mesh, 60), 1);
   },

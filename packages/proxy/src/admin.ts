@@ -1,5 +1,5 @@
-// The three small HTTP ports of a proxy: metrics (15090), readiness (15021) and admin (15000, loopback only,
-// no authentication: whoever is on the host may ask, like the outbound port).
+// The three small HTTP ports of a proxy: metrics (15090), readiness (15021) and admin (15000,
+// loopback only, no authentication: whoever is on the host may ask, like the outbound port).
 
 import { type HttpAnswer, type HttpQuestion, openHttpServer } from "@weft/runtime";
 import type { ProxyAddresses } from "./handle.ts";

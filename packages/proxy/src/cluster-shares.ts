@@ -1,5 +1,5 @@
-// What the workers of a proxy share of each cluster: circuit breaking counters, outlier counters and who sits
-// out. Kept on the main thread, which alone decides ejections (decision D4).
+// What the workers of a proxy share of each cluster: circuit breaking counters, outlier counters
+// and who sits out. Kept on the main thread, which alone decides ejections (decision D4).
 
 import type { Clock } from "@weft/runtime";
 import type { ClusterRow, EndpointTable, ResourceChange, Tables } from "@weft/rules";

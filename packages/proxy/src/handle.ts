@@ -1,5 +1,5 @@
-// The proxy as its owner sees it: what an agent gives it and what it can ask of it. The owner lives on the
-// main thread; requests run only in worker threads (decision D4).
+// The proxy as its owner sees it: what an agent gives it and what it can ask of it. The owner
+// lives on the main thread; requests run only in worker threads (decision D4).
 
 import type { Runtime } from "@weft/runtime";
 import type { XdsClient, XdsClientHandler } from "@weft/xds";
@@ -66,7 +66,10 @@ export interface ProxyOptions {
   readonly addresses: ProxyAddresses;
   /** One line per exchange goes to the runtime's log. Default false. */
   readonly accessLog?: boolean;
-  /** Keep the decision record of requests that carry `x-weft-explain` (`weft request`). Default false. */
+  /**
+   * Keep the decision record of requests that carry `x-weft-explain` (`weft request`). Default
+   * false.
+   */
   readonly explain?: boolean;
 }
 
@@ -81,7 +84,10 @@ export interface ProxyPorts {
   readonly upstreams: Readonly<Record<string, string>>;
 }
 
-/** This workload's X.509-SVID with its key; PEM. Calling again renews it without failing a request. */
+/**
+ * This workload's X.509-SVID with its key; PEM. Calling again renews it without failing a
+ * request.
+ */
 export interface ProxyIdentity {
   readonly keyPem: string;
   /** Leaf first, then intermediates. */
@@ -126,7 +132,9 @@ export interface ProxyHandle {
   takeLoad(): LoadRow[];
   /** Rejects on an unknown topic. `explain` takes `{ requestId }`. */
   ask(topic: ProxyTopic | (string & {}), args: Readonly<Record<string, string>>): Promise<unknown>;
-  /** No new connections; finishes what is in flight, at most `ms`; resolves when nothing is left. */
+  /**
+   * No new connections; finishes what is in flight, at most `ms`; resolves when nothing is left.
+   */
   drain(ms: number): Promise<void>;
   close(): Promise<void>;
 }

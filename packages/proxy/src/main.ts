@@ -1,5 +1,5 @@
-// The proxy on the main thread: binds its sockets, keeps its workers, its configuration and its numbers, and
-// answers questions about them. It never touches a request (decision D4).
+// The proxy on the main thread: binds its sockets, keeps its workers, its configuration and its
+// numbers, and answers questions about them. It never touches a request (decision D4).
 
 import { randomBytes } from "node:crypto";
 import { bindListener, canShareListeners, formatAddress } from "@weft/runtime";

@@ -1,5 +1,5 @@
-// What the main thread and a worker say to each other. Everything is plain data that can be cloned; counters
-// travel as shared memory.
+// What the main thread and a worker say to each other. Everything is plain data that can be
+// cloned; counters travel as shared memory.
 
 import type { LogFields, LogLevel } from "@weft/runtime";
 import type { ResourceChange } from "@weft/rules";

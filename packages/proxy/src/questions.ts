@@ -1,5 +1,5 @@
-// The questions a person asks a proxy (`weft proxy …`, `weft request`, the admin port), answered as JSON. Rows
-// come from a worker, so that what is shown is what runs.
+// The questions a person asks a proxy (`weft proxy …`, `weft request`, the admin port), answered
+// as JSON. Rows come from a worker, so that what is shown is what runs.
 
 import type { Runtime } from "@weft/runtime";
 import type { EndpointView } from "./admin-views.ts";

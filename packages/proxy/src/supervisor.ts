@@ -1,6 +1,6 @@
-// The workers of one proxy, seen from the main thread: started with everything the others have, replaced when
-// they die, on the same sockets. A request in flight inside a dead worker is lost; a connection that waits to
-// be accepted is not.
+// The workers of one proxy, seen from the main thread: started with everything the others have,
+// replaced when they die, on the same sockets. A request in flight inside a dead worker is lost;
+// a connection that waits to be accepted is not.
 
 import { Worker } from "node:worker_threads";
 import type { BoundListener, Runtime } from "@weft/runtime";
@@ -26,7 +26,10 @@ export interface SharedListener {
 /** Workers that die at once are started again after this long, not in a tight loop. */
 const crashPauseMs = 100;
 const answerMs = 5000;
-/** Room for short-lived objects: with less, collections are many and longer ones few (runtime facts, 6). */
+/**
+ * Room for short-lived objects: with less, collections are many and longer ones few (runtime
+ * facts, 6).
+ */
 const youngGenerationMb = 48;
 
 interface Running {

@@ -1,5 +1,5 @@
-// What one worker thread has, shared by all its connections and exchanges: effects, the timer wheel, the
-// tables of the moment, TLS, statistics. Made once by `worker.ts` and handed down.
+// What one worker thread has, shared by all its connections and exchanges: effects, the timer
+// wheel, the tables of the moment, TLS, statistics. Made once by `worker.ts` and handed down.
 
 import type { ByteSocket, Clock, Logger, Random, TimerWheel } from "@weft/runtime";
 import type { Current } from "./config/current.ts";

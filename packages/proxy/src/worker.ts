@@ -1,5 +1,5 @@
-// Entry of a worker thread: makes its `Thread`, listens where it is told to and does what the main thread
-// says. Requests run here and nowhere else (decision D4).
+// Entry of a worker thread: makes its `Thread`, listens where it is told to and does what the
+// main thread says. Requests run here and nowhere else (decision D4).
 
 import { parentPort, workerData } from "node:worker_threads";
 import {

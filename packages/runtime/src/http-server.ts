@@ -1,5 +1,5 @@
-// A small HTTP server for people and probes (metrics, readiness, admin), never for user traffic: handlers
-// are functions from request to answer.
+// A small HTTP server for people and probes (metrics, readiness, admin), never for user traffic:
+// handlers are functions from request to answer.
 
 import { createServer, type IncomingMessage } from "node:http";
 

@@ -1,5 +1,5 @@
-// Prometheus text (version 0.0.4) from rows of numbers. There is no registry: whoever measures keeps its own
-// numbers and writes them when asked.
+// Prometheus text (version 0.0.4) from rows of numbers. There is no registry: whoever measures
+// keeps its own numbers and writes them when asked.
 // https://prometheus.io/docs/instrumenting/exposition_formats/
 
 /** Upper bounds of `weft_request_duration_seconds`; one more bucket holds the rest. */

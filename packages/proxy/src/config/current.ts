@@ -1,5 +1,5 @@
-// What a worker runs by at this moment: one pointer to the tables, swapped when a change has been compiled,
-// and the clusters that live on from one set of tables to the next.
+// What a worker runs by at this moment: one pointer to the tables, swapped when a change has been
+// compiled, and the clusters that live on from one set of tables to the next.
 
 import { type Clock, type Timers } from "@weft/runtime";
 import { Compilation, emptyTables, type ResourceChange, type Tables } from "@weft/rules";
@@ -77,7 +77,8 @@ export class Current {
   #swap(thread: Thread, compilation: Compilation, change: Change): void {
     const error = compilation.errors[0];
     if (error !== undefined) {
-      // The main thread compiled the same with the same code: this cannot be, and the old tables are sound.
+      // The main thread compiled the same with the same code: this cannot be, and the old tables
+      // are sound.
       thread.log.error("a worker refused a checked change", { ...error });
       return;
     }

@@ -1,5 +1,5 @@
-// The last good configuration as one run of bytes, for the agent to keep on disk: a line that names the
-// format, a line of JSON that lists the resources, then their bodies in that order.
+// The last good configuration as one run of bytes, for the agent to keep on disk: a line that
+// names the format, a line of JSON that lists the resources, then their bodies in that order.
 
 import type { ResourceBytes, ResourceChange } from "@weft/rules";
 

@@ -1,7 +1,7 @@
-// The main thread's side of the configuration conversation: what is held, what is asked for, what is refused.
-// Listeners and clusters are asked for whole, the rest by the names they mention; what nothing mentions any
-// more is dropped. A change is checked, kept and passed on at once; the control plane sends in an order in
-// which every prefix is sound (make before break).
+// The main thread's side of the configuration conversation: what is held, what is asked for, what
+// is refused. Listeners and clusters are asked for whole, the rest by the names they mention;
+// what nothing mentions any more is dropped. A change is checked, kept and passed on at once; the
+// control plane sends in an order in which every prefix is sound (make before break).
 
 import { createHash } from "node:crypto";
 import { emptyTables, type ResourceBytes, type ResourceChange, type Tables } from "@weft/rules";

@@ -1,6 +1,7 @@
-// One HTTP/1.1 connection from a downstream (RFC 9112). Requests are answered in order; the bytes of the next
-// one wait until the current exchange is over. After anything malformed the answer goes out, the connection
-// says it ends, and for a second what still comes is thrown away, so that no reset destroys the answer.
+// One HTTP/1.1 connection from a downstream (RFC 9112). Requests are answered in order; the bytes
+// of the next one wait until the current exchange is over. After anything malformed the answer
+// goes out, the connection says it ends, and for a second what still comes is thrown away, so
+// that no reset destroys the answer.
 
 import { type ByteSocket, type SocketOwner, WheelTimer } from "@weft/runtime";
 import {
@@ -32,7 +33,10 @@ import { Watchdog } from "./watchdog.ts";
 /** Bytes of later requests that may wait. */
 const stashBytesMax = 64 * 1024;
 const lingerMs = 1000;
-/** A shorter idle timeout is watched from the start; the watchdog looks often enough for longer ones. */
+/**
+ * A shorter idle timeout is watched from the start; the watchdog looks often enough for longer
+ * ones.
+ */
 const watchedIdleMs = 60_000;
 const nothing = Buffer.alloc(0);
 const noTrailers: HeaderList = [];
@@ -217,7 +221,10 @@ export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drain
     const isAllHere = x.requestEnded || this.#requestFraming === Framing.None;
     this.#keepAlive &&=
       isAllHere && !this.#isDraining && !this.entry.thread.isDraining && !this.#hasEnded;
-    if (head.framing === Framing.Close) this.#keepAlive = false;
+    // After a request that was refused for its bytes nothing more is read.
+    if (head.framing === Framing.Close || x.flag === Flag.DownstreamProtocol) {
+      this.#keepAlive = false;
+    }
     head.keepAlive = this.#keepAlive;
     this.#framing = head.framing;
     this.#writeHead(head);

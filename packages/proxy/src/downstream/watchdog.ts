@@ -1,6 +1,6 @@
-// Watches one downstream connection for peers that hold it without using it: slow heads, slow bodies, slow
-// readers, idleness (http-cases H35). It looks now and then instead of setting a timer for each request, so it
-// costs a busy connection nothing.
+// Watches one downstream connection for peers that hold it without using it: slow heads, slow
+// bodies, slow readers, idleness (http-cases H35). It looks now and then instead of setting a
+// timer for each request, so it costs a busy connection nothing.
 
 import { WheelTimer } from "@weft/runtime";
 import { ErrorCode } from "@weft/wire";

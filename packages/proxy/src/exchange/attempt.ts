@@ -1,5 +1,6 @@
-// One try of an exchange on one endpoint, and what follows from its outcome: another try, a local answer, or
-// the response on its way down. A request is tried again only before a byte of a response went downstream.
+// One try of an exchange on one endpoint, and what follows from its outcome: another try, a local
+// answer, or the response on its way down. A request is tried again only before a byte of a
+// response went downstream.
 
 import { type ByteSocket, type WheelOwner, WheelTimer } from "@weft/runtime";
 import {
@@ -21,7 +22,10 @@ import { type Exchange, Phase, type UpstreamConnection, type UpstreamUser } from
 import { finish } from "./finish.ts";
 import { reply } from "./reply.ts";
 
-/** A refused response is read to its end, so that its connection can serve on, up to so many bytes. */
+/**
+ * A refused response is read to its end, so that its connection can serve on, up to so many
+ * bytes.
+ */
 const discardBytesMax = 64 * 1024;
 
 /** Starts the next try. */
@@ -86,7 +90,8 @@ export class Attempt implements UpstreamUser, WheelOwner {
     try {
       connection.send(x.request);
     } catch (error) {
-      // The writer refuses what could end a line or a field (http-cases H33): an edit or rewrite made it.
+      // The writer refuses what could end a line or a field (http-cases H33): an edit or rewrite
+      // made it.
       x.thread.log.error("a request cannot be written", { reason: String(error) });
       this.cancel();
       return reply(x, Flag.Internal);

@@ -1,6 +1,6 @@
-// The content of a request on its way up. Until an attempt has a connection, and as long as the request may be
-// sent again, the bytes are kept; beyond the bound they are either sent once and forgotten, or the downstream
-// is stopped. Requests without content have none of this.
+// The content of a request on its way up. Until an attempt has a connection, and as long as the
+// request may be sent again, the bytes are kept; beyond the bound they are either sent once and
+// forgotten, or the downstream is stopped. Requests without content have none of this.
 
 import type { UpstreamConnection } from "./exchange.ts";
 

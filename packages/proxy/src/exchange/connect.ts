@@ -1,5 +1,6 @@
-// CONNECT on the outbound listener (RFC 9110 §9.3.6, design section 5). A tcp service and a host outside the
-// mesh get a tunnel; an HTTP service gets 200, and the bytes inside are served by that service's own routes.
+// CONNECT on the outbound listener (RFC 9110 §9.3.6, design section 5). A tcp service and a host
+// outside the mesh get a tunnel; an HTTP service gets 200, and the bytes inside are served by
+// that service's own routes.
 
 import { matchRoute, matchVirtualHost, type RouteRow, type VirtualHostRow } from "@weft/rules";
 import { forward } from "../tcp/forward.ts";
@@ -31,7 +32,10 @@ export function connect(x: Exchange): void {
   tunnel(x, row);
 }
 
-/** The client speaks HTTP, or something else, inside: as on an `--upstream` listener of that service. */
+/**
+ * The client speaks HTTP, or something else, inside: as on an `--upstream` listener of that
+ * service.
+ */
 function serveInside(x: Exchange, virtualHost: VirtualHostRow): void {
   const { socket, early } = x.downstream.detach();
   socket.write(established);

@@ -1,7 +1,7 @@
-// One request and its response through the proxy. The exchange is plain data that `pipeline.ts` moves along;
-// the interfaces here are the two seams it sits between: a downstream (an HTTP/1 connection, later an HTTP/2
-// stream) and an upstream connection. Both are synchronous: bytes are lent for the call, `false` means stop
-// until the other side says it can take more.
+// One request and its response through the proxy. The exchange is plain data that `pipeline.ts`
+// moves along; the interfaces here are the two seams it sits between: a downstream (an HTTP/1
+// connection, later an HTTP/2 stream) and an upstream connection. Both are synchronous: bytes are
+// lent for the call, `false` means stop until the other side says it can take more.
 
 import { type ByteSocket, type WheelOwner, WheelTimer } from "@weft/runtime";
 import type {

@@ -1,5 +1,5 @@
-// The end of every exchange, reached exactly once: what is still under way is given up, and what happened is
-// counted, logged and kept for whoever asks.
+// The end of every exchange, reached exactly once: what is still under way is given up, and what
+// happened is counted, logged and kept for whoever asks.
 
 import { type Exchange, Phase } from "./exchange.ts";
 

@@ -1,5 +1,5 @@
-// Connections that belong to one service whatever their requests' authority says: `--upstream` listeners and
-// the inside of CONNECT tunnels.
+// Connections that belong to one service whatever their requests' authority says: `--upstream`
+// listeners and the inside of CONNECT tunnels.
 
 import type { RouteTable, Tables, VirtualHostRow } from "@weft/rules";
 import type { FixedHost } from "./exchange.ts";

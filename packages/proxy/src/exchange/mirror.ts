@@ -1,5 +1,5 @@
-// A copy of a request on its way to a mirror cluster. Its response is thrown away, its failure is nobody's, and
-// it never slows the request down: when it cannot keep up it is dropped.
+// A copy of a request on its way to a mirror cluster. Its response is thrown away, its failure is
+// nobody's, and it never slows the request down: when it cannot keep up it is dropped.
 
 import type { HeaderList, RequestHead, ResponseHead } from "@weft/wire";
 import type { ByteSocket } from "@weft/runtime";

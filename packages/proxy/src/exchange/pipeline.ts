@@ -1,6 +1,6 @@
-// What happens to a request, from top to bottom. The order is the documentation's (docs/life-of-a-request.md)
-// and never changes; a policy is one line here and one file in `policy/`. Inbound and outbound take the same
-// way with other tables.
+// What happens to a request, from top to bottom. The order is the documentation's
+// (docs/life-of-a-request.md) and never changes; a policy is one line here and one file in
+// `policy/`. Inbound and outbound take the same way with other tables.
 
 import {
   chooseCluster,
@@ -40,7 +40,9 @@ export function begin(entry: Entry, downstream: Downstream, request: RequestHead
   return x;
 }
 
-/** Sends it on its way; separate from `begin`, so that the downstream knows the exchange by then. */
+/**
+ * Sends it on its way; separate from `begin`, so that the downstream knows the exchange by then.
+ */
 export function route(x: Exchange): void {
   const { request, entry, thread } = x;
 

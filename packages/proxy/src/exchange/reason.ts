@@ -1,4 +1,5 @@
-// Reason phrases of answers made here (RFC 9110 §15); clients must not care, people reading them do.
+// Reason phrases of answers made here (RFC 9110 §15); clients must not care, people reading them
+// do.
 
 const reasons: ReadonlyMap<number, string> = new Map([
   [200, "OK"],

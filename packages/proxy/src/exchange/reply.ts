@@ -1,4 +1,5 @@
-// Answers that the proxy makes itself: refusals, redirects, direct responses. Each says why by its flag.
+// Answers that the proxy makes itself: refusals, redirects, direct responses. Each says why by
+// its flag.
 
 import { editHeaders } from "@weft/rules";
 import { Framing, ResponseHead } from "@weft/wire";

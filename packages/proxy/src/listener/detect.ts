@@ -1,5 +1,5 @@
-// What a connection speaks, from its first bytes: a TLS record, HTTP/2 by prior knowledge, HTTP/1, or
-// something else.
+// What a connection speaks, from its first bytes: a TLS record, HTTP/2 by prior knowledge,
+// HTTP/1, or something else.
 
 const spoken = { Tls: 0, Http2: 1, Http1: 2, Other: 3, Unclear: 4 } as const;
 export const Spoken: typeof spoken = Object.freeze(spoken);

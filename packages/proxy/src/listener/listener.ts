@@ -1,5 +1,6 @@
-// A bound port on one worker: takes connections, finds out what they speak and gives them to HTTP or to the
-// TCP forwarder, by the listener row of the moment. Modes of mutual TLS act here (design section 5).
+// A bound port on one worker: takes connections, finds out what they speak and gives them to HTTP
+// or to the TCP forwarder, by the listener row of the moment. Modes of mutual TLS act here
+// (design section 5).
 
 import {
   acceptConnections,
@@ -200,8 +201,8 @@ function peerOf(socket: ByteSocket, isTls: boolean, ownIdentity: string): Downst
 }
 
 /**
- * Serves a connection that belongs to one service: HTTP/1 by its routes, anything else as bytes to its
- * cluster. `early` may be lent.
+ * Serves a connection that belongs to one service: HTTP/1 by its routes, anything else as bytes
+ * to its cluster. `early` may be lent.
  */
 export function serve(socket: ByteSocket, early: Buffer, entry: Entry): void {
   const { thread, fixedHost } = entry;

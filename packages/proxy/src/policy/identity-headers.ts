@@ -1,6 +1,6 @@
-// Headers that say who somebody is, or steer the mesh itself. A downstream cannot write them: they are taken
-// out of every request, also in the `_` spelling that some programs read as `-` (http-cases H17), and the one
-// that names the peer is set again from the certificate it proved.
+// Headers that say who somebody is, or steer the mesh itself. A downstream cannot write them:
+// they are taken out of every request, also in the `_` spelling that some programs read as `-`
+// (http-cases H17), and the one that names the peer is set again from the certificate it proved.
 
 import { appendHeader, headerValue, type HeaderList } from "@weft/wire";
 import type { Exchange } from "../exchange/exchange.ts";

@@ -1,4 +1,5 @@
-// Which clusters get a copy of a request (Gateway API RequestMirror, Envoy request_mirror_policies).
+// Which clusters get a copy of a request (Gateway API RequestMirror, Envoy
+// request_mirror_policies).
 
 import type { MirrorRow } from "@weft/rules";
 import { RequestHead } from "@weft/wire";

@@ -1,5 +1,5 @@
-// When a request may be sent a second time, and how long to wait before it is. Whether an outcome is one to
-// retry on is `rules/retryable.ts`; how many retries there may be is `retry-budget.ts`.
+// When a request may be sent a second time, and how long to wait before it is. Whether an outcome
+// is one to retry on is `rules/retryable.ts`; how many retries there may be is `retry-budget.ts`.
 
 import type { RetryRow } from "@weft/rules";
 import type { Exchange } from "../exchange/exchange.ts";

@@ -1,6 +1,6 @@
-// A connection forwarded without looking into it: to an endpoint of a cluster, over mutual TLS where the
-// endpoint is meshed. Until the connection stands, other endpoints are tried; nothing of the downstream is
-// lost meanwhile, because it is not read.
+// A connection forwarded without looking into it: to an endpoint of a cluster, over mutual TLS
+// where the endpoint is meshed. Until the connection stands, other endpoints are tried; nothing
+// of the downstream is lost meanwhile, because it is not read.
 
 import { type ByteSocket, type SocketOwner, WheelTimer } from "@weft/runtime";
 import { chooseCluster, type Direction, type WeightedClusterRow } from "@weft/rules";

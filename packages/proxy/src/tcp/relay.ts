@@ -1,5 +1,5 @@
-// Two sockets joined: bytes, backpressure and both half-closes pass from each to the other. Used for TCP
-// services, CONNECT tunnels and switched protocols; it looks at nothing.
+// Two sockets joined: bytes, backpressure and both half-closes pass from each to the other. Used
+// for TCP services, CONNECT tunnels and switched protocols; it looks at nothing.
 
 import { type ByteSocket, type SocketOwner, WheelTimer } from "@weft/runtime";
 import type { Thread } from "../thread.ts";

@@ -1,4 +1,5 @@
-// One line per exchange, when asked for. The version of the configuration it ran under is on every line.
+// One line per exchange, when asked for. The version of the configuration it ran under is on
+// every line.
 
 import type { Logger } from "@weft/runtime";
 import type { Exchange } from "../exchange/exchange.ts";

@@ -1,5 +1,5 @@
-// Decision records: why a request went where it went. Kept for the requests that asked for one, by the
-// worker that served them, the latest few hundred.
+// Decision records: why a request went where it went. Kept for the requests that asked for one,
+// by the worker that served them, the latest few hundred.
 
 import type { Exchange } from "../exchange/exchange.ts";
 import type { Explanation } from "../handle.ts";

@@ -1,5 +1,6 @@
-// Why a response is what it is: one row per reason that the proxy itself gives one. Codes follow Envoy's
-// letters where Envoy has the reason; the others are ours. `docs/reference` is generated from this table.
+// Why a response is what it is: one row per reason that the proxy itself gives one. Codes follow
+// Envoy's letters where Envoy has the reason; the others are ours. `docs/reference` is generated
+// from this table.
 
 const flags = {
   None: 0,

@@ -1,5 +1,6 @@
-// What one worker counts. A label set is a cell that its users remember, so that counting a request is a few
-// additions; every second the worker sends what was added to the main thread and starts from zero.
+// What one worker counts. A label set is a cell that its users remember, so that counting a
+// request is a few additions; every second the worker sends what was added to the main thread and
+// starts from zero.
 
 import { durationBucket, requestDurationBounds } from "@weft/runtime";
 import type { RouteRow } from "@weft/rules";

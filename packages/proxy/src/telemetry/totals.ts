@@ -1,5 +1,5 @@
-// What all workers counted, added up on the main thread: since the start for Prometheus, since the last
-// question for the control plane's load reports.
+// What all workers counted, added up on the main thread: since the start for Prometheus, since
+// the last question for the control plane's load reports.
 
 import { requestDurationBounds } from "@weft/runtime";
 import type { WorkerReport } from "../messages.ts";

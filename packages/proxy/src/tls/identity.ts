@@ -1,5 +1,6 @@
-// This worker's end of the workload identity: one TLS context at a time, replaced when the agent renews the
-// SVID or the trust bundle changes. Connections opened with an older one finish their work and close.
+// This worker's end of the workload identity: one TLS context at a time, replaced when the agent
+// renews the SVID or the trust bundle changes. Connections opened with an older one finish their
+// work and close.
 
 import { createTlsContext, type TlsAcceptor, type TlsContext } from "@weft/runtime";
 

@@ -1,6 +1,6 @@
-// A cluster as a worker uses it: its endpoints, the picker over them and the limits it shares with the other
-// workers. One object per name for as long as the cluster exists; its row, endpoints and ejections are
-// replaced, what is under way is not.
+// A cluster as a worker uses it: its endpoints, the picker over them and the limits it shares
+// with the other workers. One object per name for as long as the cluster exists; its row,
+// endpoints and ejections are replaced, what is under way is not.
 
 import {
   type Chance,

@@ -1,5 +1,6 @@
-// One endpoint of a cluster as a worker uses it: how it is dialled, its pool, what was learned about it. It
-// lives as long as its row's address, identity and transport stay the same, so pools survive updates.
+// One endpoint of a cluster as a worker uses it: how it is dialled, its pool, what was learned
+// about it. It lives as long as its row's address, identity and transport stay the same, so pools
+// survive updates.
 
 import {
   type ByteSocket,

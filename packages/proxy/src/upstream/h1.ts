@@ -1,5 +1,6 @@
-// One HTTP/1.1 connection to an endpoint (RFC 9112). It serves one request at a time; anything doubtful about
-// its framing closes it. Bytes that arrive while nothing was asked discard it (http-cases H20).
+// One HTTP/1.1 connection to an endpoint (RFC 9112). It serves one request at a time; anything
+// doubtful about its framing closes it. Bytes that arrive while nothing was asked discard it
+// (http-cases H20).
 
 import { type ByteSocket, type SocketOwner, type TlsContext, WheelTimer } from "@weft/runtime";
 import {
@@ -120,7 +121,8 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
     if (this.#user === null) return;
     this.#leave();
     this.#parser.abort();
-    // A cut request must not look like a whole one (http-cases H13), and the work for a whole one ends.
+    // A cut request must not look like a whole one (http-cases H13), and the work for a whole one
+    // ends.
     this.#socket?.reset();
   }
 
@@ -229,7 +231,9 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
     user.onComplete(trailers);
   }
 
-  /** The socket becomes a tunnel and leaves the pool, but keeps its place in the connection limit. */
+  /**
+   * The socket becomes a tunnel and leaves the pool, but keeps its place in the connection limit.
+   */
   #switched(early: Buffer): void {
     const user = this.#user;
     const socket = this.#socket;

@@ -1,6 +1,7 @@
-// When an endpoint closes idle connections. Reusing a connection at that very moment loses the request, so the
-// pool stops using it earlier. An endpoint that says `Keep-Alive: timeout=N` is believed; otherwise two closes
-// after about the same idle time are taken for a rule, because a single one may be a restart.
+// When an endpoint closes idle connections. Reusing a connection at that very moment loses the
+// request, so the pool stops using it earlier. An endpoint that says `Keep-Alive: timeout=N` is
+// believed; otherwise two closes after about the same idle time are taken for a rule, because a
+// single one may be a restart.
 
 /** Share of the known time after which a connection is no longer used. */
 const useShare = 0.8;

@@ -1,6 +1,6 @@
-// Keep-alive connections to one endpoint, and the requests that wait for one. The most recently used
-// connection serves next, so that the others age out. A request never waits for a particular connection: the
-// first that is free, new or used, takes the one that has waited longest.
+// Keep-alive connections to one endpoint, and the requests that wait for one. The most recently
+// used connection serves next, so that the others age out. A request never waits for a particular
+// connection: the first that is free, new or used, takes the one that has waited longest.
 
 import type { UpstreamUser } from "../exchange/exchange.ts";
 import { Flag } from "../telemetry/response-flags.ts";
@@ -28,8 +28,8 @@ export class Pool {
   }
 
   /**
-   * Calls back at once or later, once. `isRaceSafe`: the request may be sent again if the peer closes the
-   * reused connection just then; the others get a young or a new one.
+   * Calls back at once or later, once. `isRaceSafe`: the request may be sent again if the peer
+   * closes the reused connection just then; the others get a young or a new one.
    */
   acquire(user: UpstreamUser, isRaceSafe: boolean): void {
     if (this.endpoint.isForbidden) return user.onNoConnection(Flag.PlaintextForbidden);
@@ -65,7 +65,10 @@ export class Pool {
     this.#serve(connection);
   }
 
-  /** A connection attempt failed: whoever waited longest learns it, unless others are on their way. */
+  /**
+   * A connection attempt failed: whoever waited longest learns it, unless others are on their
+   * way.
+   */
   failed(connection: H1Connection, flag: Flag): void {
     this.#connectingCount--;
     this.#open.delete(connection);
