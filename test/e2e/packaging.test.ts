@@ -79,8 +79,12 @@ test("the packed packages run the demo in an empty folder", {
   const shop = start(context, "npx", ["weft", "up", "--demo", ...flags], {
     cwd: folder,
     env: environment,
+    detached: true,
   });
   await shop.printed(/first request over mTLS after/, 60_000);
+  // Ctrl-C goes to the whole group, npx and weft alike.
+  process.kill(-shop.pid, "SIGINT");
+  await shop.ended();
   context.diagnostic(`Node on PATH: ${bare.version}`);
 });
 
