@@ -10,17 +10,21 @@ interface Rig {
   readonly begunMs: number;
   probes: number;
   isHealthy: boolean;
+  message: string;
 }
 
 function open(isHealthy = false): Rig {
   const clock = new SimClock();
   const told: string[] = [];
-  const rig = { clock, told, probes: 0, isHealthy, begunMs: clock.nowMs() };
+  const rig = { clock, told, probes: 0, isHealthy, message: "refused", begunMs: clock.nowMs() };
   const monitor = new HealthMonitor({
     runtime: { clock, timers: clock, random: seededRandom(1), log: silentLogger },
     run: () => {
       rig.probes++;
-      return Promise.resolve({ isHealthy: rig.isHealthy, message: rig.isHealthy ? "" : "refused" });
+      return Promise.resolve({
+        isHealthy: rig.isHealthy,
+        message: rig.isHealthy ? "" : rig.message,
+      });
     },
     onChange: (isReady, message) => told.push(isReady ? "ready" : message),
   });
@@ -60,6 +64,14 @@ test("one slow answer takes nothing away, three in a row do, within six seconds"
   rig.isHealthy = true;
   await rig.clock.advanceAsync(1_000);
   assert.deepEqual(rig.told, ["ready", "refused", "ready"], "and back at the first success");
+});
+
+test("another reason for the same is told too", async () => {
+  const rig = open();
+  await rig.clock.advanceAsync(1_000);
+  rig.message = "answered 503";
+  await rig.clock.advanceAsync(5_000);
+  assert.deepEqual(rig.told, ["refused", "answered 503"]);
 });
 
 test("closed, it asks no more", async () => {

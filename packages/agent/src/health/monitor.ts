@@ -1,4 +1,4 @@
-// Repeats a probe and tells when the answer changes: ready at the first success, not ready after
+// Repeats a probe and tells when the answer, or the reason, changes: ready at the first success, not ready after
 // several failures in a row, so that one slow answer takes no endpoint away.
 
 import type { Runtime, Timer } from "@weft/runtime";
@@ -23,6 +23,7 @@ const awayGrowth = 1.2;
 export class HealthMonitor {
   readonly #options: HealthMonitorOptions;
   #isReady: boolean | null = null;
+  #message = "";
   #failures = 0;
   #awayMs = awayFirstMs;
   #timer: Timer | null = null;
@@ -69,8 +70,9 @@ export class HealthMonitor {
   }
 
   #tell(isReady: boolean, message: string): void {
-    if (this.#isReady === isReady) return;
+    if (this.#isReady === isReady && this.#message === message) return;
     this.#isReady = isReady;
+    this.#message = message;
     this.#options.onChange(isReady, message);
   }
 }
