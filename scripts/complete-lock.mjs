@@ -1,5 +1,6 @@
-// Adds to package-lock.json the optional packages of other platforms that `npm install` leaves out when a registry
-// mirror does not carry them; `npm ci` refuses a lock file without them. Run it after changing dependencies.
+// Adds to package-lock.json the optional packages of other platforms, which `npm install` leaves
+// out when a registry mirror does not carry them; `npm ci` refuses a lock file without them. Run it
+// after changing dependencies.
 import fs from "node:fs";
 
 const file = "package-lock.json";
@@ -7,7 +8,14 @@ const lock = JSON.parse(fs.readFileSync(file, "utf8"));
 const { packages } = lock;
 
 const systems = ["android", "darwin", "freebsd", "linux", "openharmony", "win32"];
-const cpus = { arm64: "arm64", x64: "x64", ia32: "ia32", armv7: "arm", "arm-": "arm", ppc64: "ppc64" };
+const cpus = {
+  arm64: "arm64",
+  x64: "x64",
+  ia32: "ia32",
+  armv7: "arm",
+  "arm-": "arm",
+  ppc64: "ppc64",
+};
 const more = { riscv64: "riscv64", s390x: "s390x", loong64: "loong64" };
 
 /** `os` and `cpu` as the package's name says them; null when it names no platform. */
@@ -26,7 +34,8 @@ function resolve(from, name) {
     if (packages[key] !== undefined) return key;
     if (at === "") return null;
     if (!at.includes("/node_modules/")) at = "";
-    if (at === "") return packages[`node_modules/${name}`] === undefined ? null : `node_modules/${name}`;
+    if (at === "")
+      return packages[`node_modules/${name}`] === undefined ? null : `node_modules/${name}`;
   }
 }
 
@@ -38,7 +47,8 @@ for (const [from, entry] of Object.entries(packages)) {
     const platform = platformOf(name);
     if (platform === null || /[~^*]/.test(version)) continue;
     const key = found === null ? `node_modules/${name}` : `${from}/node_modules/${name}`;
-    packages[key] = { version, ...platform, dev: entry.dev, license: entry.license, optional: true };
+    const { dev, license } = entry;
+    packages[key] = { version, ...platform, dev, license, optional: true };
     added++;
   }
 }

@@ -9,9 +9,11 @@ import { makeCertificates } from "../certificates.ts";
 import { answering, Crew, type Peer, type PeerOptions } from "../peer.ts";
 
 export function nginxConfiguration(dir: string, http: string): string {
-  return `daemon off; master_process off; worker_processes 1; pid ${dir}/nginx.pid; error_log ${dir}/error.log;
+  return `daemon off; master_process off; worker_processes 1;
+pid ${dir}/nginx.pid; error_log ${dir}/error.log;
 events { worker_connections 4096; }
-http { access_log off; keepalive_requests 100000000; client_body_temp_path ${dir}/body; proxy_temp_path ${dir}/proxy;
+http { access_log off; keepalive_requests 100000000;
+client_body_temp_path ${dir}/body; proxy_temp_path ${dir}/proxy;
 fastcgi_temp_path ${dir}/fastcgi; uwsgi_temp_path ${dir}/uwsgi; scgi_temp_path ${dir}/scgi;
 ${http} }
 `;
@@ -53,7 +55,8 @@ async function startNginx(options: PeerOptions): Promise<Awaited<ReturnType<Peer
     const certs = makeCertificates(dir);
     const inner = await freePort();
     const client = `proxy_ssl_certificate ${certs.cert}; proxy_ssl_certificate_key ${certs.key};
-proxy_ssl_trusted_certificate ${certs.ca}; proxy_ssl_verify on; proxy_ssl_name bench; proxy_ssl_session_reuse on;`;
+proxy_ssl_trusted_certificate ${certs.ca}; proxy_ssl_verify on;
+proxy_ssl_name bench; proxy_ssl_session_reuse on;`;
     const server = proxy(`127.0.0.1:${inner} ssl`, "origin", `127.0.0.1:${originPort}`).replace(
       "location /",
       `ssl_certificate ${certs.cert}; ssl_certificate_key ${certs.key}; ssl_client_certificate ${certs.ca}; ssl_verify_client on; location /`,

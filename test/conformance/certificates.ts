@@ -27,7 +27,7 @@ export class TestAuthority {
     const keys = (await webcrypto.subtle.generateKey(algorithm, true, [
       "sign",
       "verify",
-    ])) as webcrypto.CryptoKeyPair;
+    ])) as unknown as CryptoKeyPair;
     const root = await X509CertificateGenerator.createSelfSigned({
       name: "CN=test root",
       keys,
@@ -53,7 +53,7 @@ export class TestAuthority {
     const keys = (await webcrypto.subtle.generateKey(algorithm, true, [
       "sign",
       "verify",
-    ])) as webcrypto.CryptoKeyPair;
+    ])) as unknown as CryptoKeyPair;
     const notAfter = new Date(Date.now() + hourMs);
     const leaf = await X509CertificateGenerator.create({
       subject: "",
@@ -73,7 +73,7 @@ export class TestAuthority {
         ),
       ],
     });
-    const key = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey));
+    const key = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey as never));
     return {
       keyPem: `-----BEGIN PRIVATE KEY-----\n${key.toString("base64")}\n-----END PRIVATE KEY-----\n`,
       chainPem: leaf.toString("pem"),

@@ -11,7 +11,10 @@ function closesAtNext(mesh: Mesh, served: number): { requests: string[] } {
     let count = 0;
     socket.on("data", (bytes) => {
       count++;
-      if (count > served) return socket.destroy();
+      if (count > served) {
+        socket.destroy();
+        return;
+      }
       log.requests.push(bytes.toString("latin1").split(" ")[0] ?? "");
       socket.write(ok);
     });

@@ -159,6 +159,7 @@ export class TestControl {
         resource: Any.decode(any).value,
       })),
       removed,
+      "",
     );
     if (refusal !== null) {
       this.refusals.push(refusal);

@@ -176,6 +176,7 @@ behaviour(
         },
       ],
       [],
+      "",
     );
     assert.match(refusal ?? "", /catalog\.default/);
     assert.equal(proxy.configVersion, version);

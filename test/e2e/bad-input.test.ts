@@ -210,7 +210,9 @@ kind: HTTPRoute
 metadata: { name: ungranted }
 spec:
   parentRefs: [{ group: "", kind: Service, name: near }]
-  rules: [{ matches: [{ path: { value: /far } }], backendRefs: [{ name: far, namespace: other, port: 80 }] }]
+  rules:
+    - matches: [{ path: { value: /far } }]
+      backendRefs: [{ name: far, namespace: other, port: 80 }]
 `);
   for (const [route, reason] of [
     ["dangling", "BackendNotFound"],

@@ -102,11 +102,11 @@ test("a canary under load loses nothing", { timeout: 240_000 }, async (context) 
   const inKilledWorker = failures.filter(({ atMs, durationMs }) => {
     return atMs <= killedAt + 250 && atMs + durationMs >= killedAt - 50;
   });
-  context.diagnostic(
-    `${load.outcomes.length} requests; ${inKilledWorker.length} in flight in the killed worker; splits ${splits
-      .map(({ count, share, weight }) => `${weight} % → ${(share * 100).toFixed(1)} % of ${count}`)
-      .join(", ")}`,
-  );
+  const told = splits.map(({ count, share, weight }) => {
+    return `${weight} % became ${(share * 100).toFixed(1)} % of ${count}`;
+  });
+  const lost = `${inKilledWorker.length} in flight in the killed worker`;
+  context.diagnostic(`${load.outcomes.length} requests; ${lost}; ${told.join(", ")}`);
   const others = failures.filter((failure) => !inKilledWorker.includes(failure));
   assert.equal(others.length, 0, describeFailures(others));
   assert.ok(inKilledWorker.length <= 32, describeFailures(inKilledWorker));

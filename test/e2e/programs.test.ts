@@ -93,7 +93,10 @@ test("programs call services unmodified", { timeout: 240_000 }, async (context) 
   const nodeCalls = async (file: string, service: string): Promise<void> => {
     const url = "http://catalog";
     const output = await call(mesh, service, [file, fixture("caller.mjs"), url]);
-    const calls = output.matchAll(/^CALL (.*)$/gm).map(([, text = ""]) => JSON.parse(text) as Call);
+    const calls = Array.from(
+      output.matchAll(/^CALL (.*)$/gm),
+      ([, text = ""]) => JSON.parse(text) as Call,
+    );
     const seen = [...calls].map(({ client, ...rest }) => {
       assert.match(client, new RegExp(`/sa/${service}(;|$|")`), `${rest.how}: over mTLS`);
       return rest;
@@ -207,7 +210,7 @@ test("tcp services keep both halves of a connection", { timeout: 120_000 }, asyn
       const socket = connect({ host: "127.0.0.1", port, allowHalfOpen: true });
       const rest = Buffer.alloc(size - first.length, "x");
       socket.once("error", reject);
-      socket.on("data", (chunk) => chunks.push(chunk));
+      socket.on("data", (chunk: Buffer) => chunks.push(chunk));
       if (first === "E") socket.end(Buffer.concat([Buffer.from(first), rest]));
       else socket.write(first);
       socket.once("end", () => {

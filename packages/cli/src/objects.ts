@@ -14,7 +14,7 @@ import { type CliContext, resolveServer } from "./context.ts";
 import { reach } from "./control-api.ts";
 import { CliFailure, usageFailure } from "./failure.ts";
 
-export const fieldManager = "weft";
+const fieldManager = "weft";
 
 export interface ObjectsFlags {
   server?: string;

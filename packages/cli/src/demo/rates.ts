@@ -18,7 +18,7 @@ export interface StatRow {
   readonly mtlsShare: number | null;
 }
 
-export function rateLines(rows: readonly StatRow[]): string[] {
+function rateLines(rows: readonly StatRow[]): string[] {
   const head = `${"SERVICE".padEnd(12)}${"RPS".padStart(8)}${"SUCCESS".padStart(10)}${"P50".padStart(9)}${"P99".padStart(9)}${"MTLS".padStart(8)}`;
   return [
     head,
