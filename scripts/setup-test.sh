@@ -76,7 +76,7 @@ if [ "${minor:-0}" -lt 30 ] && [ ! -x "$cache/kubectl/kubectl" ]; then
     mkdir -p "$cache/kubectl"
     cp scripts/kubectl.go.txt "$cache/kubectl/main.go"
     (cd "$cache/kubectl" && rm -f go.mod go.sum && go mod init kubectl && go get k8s.io/kubectl@v0.34.2 \
-      k8s.io/component-base@v0.34.2 && go build -ldflags "-X k8s.io/component-base/version.gitVersion=v1.34.2" \
+      k8s.io/component-base@v0.34.2 && go mod tidy && go build -ldflags "-X k8s.io/component-base/version.gitVersion=v1.34.2" \
       -o kubectl .) >"$cache/kubectl.log" 2>&1 || {
       say "kubectl could not be built; see $cache/kubectl.log"
       failed=1

@@ -21,7 +21,7 @@ const hourMs = 3_600_000;
 export class TestAuthority {
   readonly rootsPem: string;
   readonly #root: X509Certificate;
-  readonly #keys: webcrypto.CryptoKeyPair;
+  readonly #keys: CryptoKeyPair;
 
   static async create(): Promise<TestAuthority> {
     const keys = (await webcrypto.subtle.generateKey(algorithm, true, [
@@ -42,7 +42,7 @@ export class TestAuthority {
     return new TestAuthority(root, keys);
   }
 
-  private constructor(root: X509Certificate, keys: webcrypto.CryptoKeyPair) {
+  private constructor(root: X509Certificate, keys: CryptoKeyPair) {
     this.#root = root;
     this.#keys = keys;
     this.rootsPem = root.toString("pem");
