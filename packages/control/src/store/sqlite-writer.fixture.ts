@@ -1,7 +1,6 @@
 // A process that writes as fast as it can and prints every write that was acknowledged, to be
 // killed by `sqlite.test.ts`.
 
-import { writeSync } from "node:fs";
 import { silentLogger, systemRuntime } from "@weft/runtime";
 import { openSqliteStore } from "./sqlite.ts";
 
@@ -13,7 +12,8 @@ async function writeWithoutEnd(lane: number): Promise<never> {
     const key = `k/${round}/${lane}/${turn}`;
     const value = `value-${round}-${lane}-${turn}`;
     await store.create(key, new TextEncoder().encode(value));
-    writeSync(1, `${key} ${value}\n`);
+    // The reader may be slow, and the kill may cut a line: the full stop ends a whole one.
+    await new Promise((resolve) => process.stdout.write(`${key} ${value} .\n`, resolve));
   }
 }
 

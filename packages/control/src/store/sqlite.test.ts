@@ -115,7 +115,7 @@ function startWriter(file: string, round: number): ChildProcess {
   });
 }
 
-/** Reads `key value` lines; kills the writer in the midst of its work after `count` of them. */
+/** Reads `key value .` lines; kills the writer in the midst of its work after `count` of them. */
 async function acknowledgedUntilKilled(
   child: ChildProcess,
   count: number,
@@ -124,7 +124,8 @@ async function acknowledgedUntilKilled(
   const ended = once(child, "exit");
   assert.ok(child.stdout);
   for await (const line of createInterface({ input: child.stdout })) {
-    const [key, value] = line.split(" ");
+    const [key, value, end] = line.split(" ");
+    if (end !== ".") continue;
     acknowledged.set(String(key), String(value));
     if (acknowledged.size === count) child.kill("SIGKILL");
   }
