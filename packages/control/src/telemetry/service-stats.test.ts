@@ -37,6 +37,15 @@ function setUp(): { stats: ServiceStats; clock: SimClock; only: () => StatRow } 
 }
 
 describe("service statistics", () => {
+  it("have the fixed fields only, whatever else the reporter is", () => {
+    const { only, stats } = setUp();
+    const reporter = { ...catalog, workload: "catalog-x", isEphemeral: false };
+    const rows = [row({ seconds: 0.01, count: 1 })];
+    takeLoadReport(stats, reporter, LoadReport.fromPartial({ intervalMs: 2_000, rows }));
+    const fields = ["namespace", "service", "requestsPerSecond", "successRate", "latencyMs"];
+    assert.deepEqual(Object.keys(only()), [...fields, "mtlsShare"]);
+  });
+
   it("are rates and shares of the last 30 s", () => {
     const { stats, clock, only } = setUp();
     for (let second = 0; second < 120; second += 2) {

@@ -94,7 +94,9 @@ export class ServiceStats {
     if (series !== undefined) this.#forget(series);
     if (series === undefined || series.slots.length === 0) {
       const sinceMs = nowMs - Math.min(Math.max(intervalMs, slotMs), this.#windowMs);
-      series = { name, direction, sinceMs, slots: [] };
+      // Only the two: rows go out as they are, and a reporter knows more about itself.
+      const { namespace, service } = name;
+      series = { name: { namespace, service }, direction, sinceMs, slots: [] };
       this.#series.set(key, series);
     }
     const index = Math.floor(nowMs / slotMs);
