@@ -1,7 +1,7 @@
-// Headers and query parameters of a request against a route's matchers, with Envoy's meaning:
-// repeated headers are joined by a comma, a missing header never matches (unless it counts as
-// empty), of repeated parameters the first counts, and parameters are compared as they are written,
-// without decoding.
+// Headers and query parameters of a request against a route's matchers, with Envoy's meaning (that
+// of 1.40): of a repeated header each value may match, and all of them joined by a comma; a missing
+// header never matches (unless it counts as empty); of repeated parameters the first counts, and
+// parameters are compared as they are written, without decoding.
 
 import type { RequestView } from "./match.ts";
 import type { HeaderMatchRow, QueryMatchRow, TextMatchRow } from "./tables.ts";
@@ -10,7 +10,18 @@ export function matchesHeader(row: HeaderMatchRow, request: RequestView): boolea
   const value = fieldValue(request, row.name);
   if (row.text.kind === "present") return (value !== null) !== row.invert;
   if (value === null && !row.missingIsEmpty) return false;
-  return matchesText(row.text, value ?? "") !== row.invert;
+  const isMatch =
+    matchesText(row.text, value ?? "") ||
+    (value?.includes(",") === true && matchesOneOf(row, request));
+  return isMatch !== row.invert;
+}
+
+/** One of the values of a repeated header. */
+function matchesOneOf({ name, text }: HeaderMatchRow, { headers }: RequestView): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i] === name && matchesText(text, headers[i + 1] as string)) return true;
+  }
+  return false;
 }
 
 export function matchesQuery(row: QueryMatchRow, query: string): boolean {

@@ -172,9 +172,17 @@ test("headers: every kind of text, repeated and missing ones, the request line",
   assert.ok(holds({ $case: "exactMatch", exactMatch: "a" }, null, { ...empty, invertMatch: true }));
 });
 
-test("repeated headers are one value, joined by commas; text beyond ASCII is UTF-8", () => {
+test("repeated headers are each and all of their values; text beyond ASCII is UTF-8", () => {
   const headers = ["x-tag", "a", "other", "z", "x-tag", "b"];
-  assert.ok(meetsHeaders([exactHeader("x-tag", "a,b")], { headers }));
+  for (const text of ["a,b", "a", "b"]) {
+    assert.ok(meetsHeaders([exactHeader("x-tag", text)], { headers }), text);
+    const not = { ...exactHeader("x-tag", text), invertMatch: true };
+    assert.ok(!meetsHeaders([not], { headers }), text);
+  }
+  for (const text of ["b,a", "z", "a, b"]) {
+    assert.ok(!meetsHeaders([exactHeader("x-tag", text)], { headers }), text);
+  }
+  assert.ok(!meetsHeaders([exactHeader("x-tag", "a")], { headers: ["x-tag", "a,b"] }));
   const bytes = Buffer.from("grün", "utf8").toString("latin1");
   assert.ok(meetsHeaders([exactHeader("x-tag", "grün")], { headers: ["x-tag", bytes] }));
 });

@@ -360,6 +360,16 @@ test("a cluster demands mutual TLS when its workloads are Strict", () => {
   assert.equal(requires(mesh), true, "by mesh");
 });
 
+test("where mutual TLS is demanded, endpoints that do not offer it are asked for it", () => {
+  const mesh = new Mesh();
+  mesh.put(service("catalog"), workload("a", "catalog"));
+  mesh.put(peerAuthentication("n", { mtls: { mode: "Strict" } }));
+  const [mtls, rest, ...more] = cluster(mesh).transportSocketMatches;
+  assert.equal(more.length, 0);
+  assert.deepEqual([rest?.name, rest?.match], ["refused", {}]);
+  assert.deepEqual(rest?.transportSocket, mtls?.transportSocket);
+});
+
 test("a service without workloads demands what is written for it", () => {
   const mesh = new Mesh();
   const targetRefs = [{ group: "", kind: "Service", name: "catalog" }];

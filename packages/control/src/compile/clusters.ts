@@ -175,7 +175,11 @@ export function compileCluster(
     commonLbConfig: { healthyPanicThreshold: { value: 0 } },
     circuitBreakers: { thresholds: [thresholds(choice.settings)] },
     ...outlierDetection(cluster),
-    transportSocketMatches: transportSocketMatches(serviceFqdn(namespace, name), identities),
+    transportSocketMatches: transportSocketMatches(
+      serviceFqdn(namespace, name),
+      identities,
+      requireMtls,
+    ),
     typedExtensionProtocolOptions: {
       [HTTP_OPTIONS]: httpOptions(port.protocol, idleTimeoutMs(cluster, port.protocol)),
     },

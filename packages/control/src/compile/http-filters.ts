@@ -132,11 +132,16 @@ const redirectCodes: Readonly<Record<number, RedirectAction["responseCode"]>> = 
   308: RedirectAction_RedirectResponseCode.PERMANENT_REDIRECT,
 };
 
-export function compileRedirect(redirect: HttpRequestRedirect, prefix: string): RedirectAction {
-  const { scheme, hostname = "", port, path, statusCode = 302 } = redirect;
+/** `servicePort` is the port callers named. */
+export function compileRedirect(
+  redirect: HttpRequestRedirect,
+  prefix: string,
+  servicePort: number,
+): RedirectAction {
+  const { scheme, hostname = "", path, statusCode = 302 } = redirect;
   const action = RedirectAction.fromPartial({
     hostRedirect: hostname,
-    portRedirect: port ?? (scheme === undefined ? 0 : schemePorts[scheme]),
+    portRedirect: redirectPort(redirect, servicePort),
     responseCode: redirectCodes[statusCode] ?? RedirectAction_RedirectResponseCode.FOUND,
   });
   if (scheme !== undefined) {
@@ -156,8 +161,20 @@ export function compileRedirect(redirect: HttpRequestRedirect, prefix: string): 
   return action;
 }
 
-/** A redirect that names a scheme and no port goes to the scheme's own. */
 const schemePorts = { http: 80, https: 443 } as const;
+
+/**
+ * A redirect without a port goes to its scheme's own, or without a scheme where the request went; 0 is the
+ * request's own, if it has one. A scheme's own port is not spelled out, except where it replaces another that
+ * stands in the request: leaving that out is beyond Envoy (HTTPRequestRedirectFilter.port).
+ */
+function redirectPort(redirect: HttpRequestRedirect, servicePort: number): number {
+  const { scheme, hostname = "", port } = redirect;
+  const kept = hostname === "" ? 0 : servicePort;
+  const wanted = port ?? (scheme === undefined ? kept : schemePorts[scheme]);
+  const isImplied = wanted === schemePorts[scheme ?? "http"];
+  return isImplied && (hostname !== "" || servicePort === schemePorts.http) ? 0 : wanted;
+}
 
 function find(
   filters: readonly HttpRouteFilter[] | undefined,

@@ -408,12 +408,40 @@ test("redirects carry scheme, host, port, path and status", () => {
     $case: "schemeRedirect",
     schemeRedirect: "https",
   });
-  assert.deepEqual([secure.hostRedirect, secure.portRedirect], ["example.org", 443]);
+  assert.equal(secure.hostRedirect, "example.org");
   assert.equal(redirected({ scheme: "https", port: 8443 }).portRedirect, 8443);
   const prefix = redirected({ path: { type: "ReplacePrefixMatch", replacePrefixMatch: "/b" } });
   assert.deepEqual(prefix.pathRewriteSpecifier, { $case: "prefixRewrite", prefixRewrite: "/b" });
   const full = redirected({ path: { type: "ReplaceFullPath", replaceFullPath: "/c" } });
   assert.deepEqual(full.pathRewriteSpecifier, { $case: "pathRedirect", pathRedirect: "/c" });
+});
+
+test("a redirect spells its port out only where it is another than the scheme's own", () => {
+  const rows: [redirect: Record<string, unknown>, at80: number, at8080: number][] = [
+    [{}, 0, 0],
+    [{ hostname: "example.org" }, 0, 8080],
+    [{ scheme: "https" }, 0, 443],
+    [{ scheme: "https", hostname: "example.org" }, 0, 0],
+    [{ scheme: "http" }, 0, 80],
+    [{ port: 80 }, 0, 80],
+    [{ port: 8443 }, 8443, 8443],
+    [{ port: 443 }, 443, 443],
+    [{ port: 443, scheme: "https" }, 0, 443],
+    [{ port: 443, scheme: "https", hostname: "example.org" }, 0, 0],
+  ];
+  for (const [requestRedirect, ...wanted] of rows) {
+    const filters = [{ type: "RequestRedirect", requestRedirect }];
+    const mesh = new Mesh();
+    const ports = [80, 8080].map((port) => ({ name: `http-${port}`, port }));
+    mesh.put(service("catalog", { ports }), route("r", ["catalog"], [{ filters }])).compile();
+    const found = [80, 8080].map((port) => {
+      const host = mesh.host("shop", `catalog.shop.svc.cluster.local:${port}`);
+      const action = host.routes[0]?.action;
+      assert.equal(action?.$case, "redirect");
+      return action.redirect.portRedirect;
+    });
+    assert.deepEqual(found, wanted, JSON.stringify(requestRedirect));
+  }
 });
 
 test("mirrors copy all, a percentage or a fraction; one that leads nowhere copies nothing", () => {

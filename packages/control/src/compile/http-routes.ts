@@ -158,7 +158,7 @@ function compileRule(
   if (reasons !== undefined) return direct(500, `the route cannot be enforced: ${reasons[0]}\n`);
   const redirect = redirectOf(rule.filters);
   if (redirect !== null) {
-    const action = compileRedirect(redirect, prefix);
+    const action = compileRedirect(redirect, prefix, context.named.port);
     const made = { $case: "redirect", redirect: action } as const;
     return { action: made, metadata: {}, policies: [], isDirect: false };
   }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Cluster } from "@weft/xds/messages/envoy/config/cluster/v3/cluster.js";
 import { Listener } from "@weft/xds/messages/envoy/config/listener/v3/listener.js";
+import { Router } from "@weft/xds/messages/envoy/extensions/filters/http/router/v3/router.js";
 import { HttpConnectionManager } from "@weft/xds/messages/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js";
 import { TcpProxy } from "@weft/xds/messages/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.js";
 import { DownstreamTlsContext } from "@weft/xds/messages/envoy/extensions/transport_sockets/tls/v3/tls.js";
@@ -53,6 +54,15 @@ test("the outbound listener takes its routes by the caller's namespace", () => {
   assert.equal(manager.upgradeConfigs[0]?.upgradeType, "websocket");
   assert.equal(manager.httpFilters.at(-1)?.name, "envoy.filters.http.router");
   assert.equal(portOf(listener), 15_001);
+});
+
+test("what is matched is the spelling that is forwarded, and Envoy adds nothing of its own", () => {
+  const manager = managerOf(decode(new Mesh().compiler.outboundListener("shop"), Listener));
+  assert.deepEqual([manager.normalizePath, manager.mergeSlashes], [true, true]);
+  assert.equal(manager.pathWithEscapedSlashesAction, 2);
+  const router = manager.httpFilters.at(-1)?.configType;
+  assert.equal(router?.$case, "typedConfig");
+  assert.equal(Router.decode(router.typedConfig.value).suppressEnvoyHeaders, true);
 });
 
 test("an Envoy that shares its host names the port it is to bind", () => {

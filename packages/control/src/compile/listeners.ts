@@ -22,6 +22,7 @@ import { TlsInspector } from "@weft/xds/messages/envoy/extensions/filters/listen
 import {
   HttpConnectionManager,
   HttpConnectionManager_ForwardClientCertDetails,
+  HttpConnectionManager_PathWithEscapedSlashesAction,
   HttpConnectionManager_ServerHeaderTransformation,
 } from "@weft/xds/messages/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js";
 import { TcpProxy } from "@weft/xds/messages/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.js";
@@ -170,11 +171,16 @@ function tcpFilter(name: string, idleMs: number): Filter {
 function managerDefaults(statPrefix: string) {
   const router = typed(
     "envoy.extensions.filters.http.router.v3.Router",
-    Router.encode(Router.fromPartial({})),
+    // Programs see the same headers whichever proxy is beside them.
+    Router.encode(Router.fromPartial({ suppressEnvoyHeaders: true })),
   );
   return {
     statPrefix,
     serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH,
+    // What is matched and what is forwarded is the same spelling (http-cases H28).
+    normalizePath: true,
+    mergeSlashes: true,
+    pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.REJECT_REQUEST,
     httpFilters: [
       {
         name: "envoy.filters.http.router",

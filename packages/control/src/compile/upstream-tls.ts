@@ -20,14 +20,21 @@ const TLS_SOCKET = "envoy.transport_sockets.tls";
 const TLS_TYPES = "envoy.extensions.transport_sockets.tls.v3";
 const ALPN = ["http/1.1"];
 
-/** By the endpoint's `tlsMode`; the second matches every endpoint that has none. */
+/**
+ * By the endpoint's `tlsMode`; the second matches every endpoint that has none. Where mutual TLS is demanded such
+ * an endpoint is asked for it all the same, and fails: the built-in proxy does not even dial it.
+ */
 export function transportSocketMatches(
   sni: string,
   identities: readonly string[],
+  requireMtls: boolean,
 ): Cluster_TransportSocketMatch[] {
+  const mtls = upstreamTls(sni, identities);
   return [
-    { name: "mtls", match: { tlsMode: "mtls" }, transportSocket: upstreamTls(sni, identities) },
-    { name: "plaintext", match: {}, transportSocket: plaintext() },
+    { name: "mtls", match: { tlsMode: "mtls" }, transportSocket: mtls },
+    requireMtls
+      ? { name: "refused", match: {}, transportSocket: mtls }
+      : { name: "plaintext", match: {}, transportSocket: plaintext() },
   ];
 }
 

@@ -196,7 +196,7 @@ export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drain
     head.framing = Framing.Length;
     head.contentLength = content.length;
     head.keepAlive = false;
-    head.headers.push("content-type", "text/plain; charset=utf-8");
+    head.headers.push("content-type", "text/plain");
     head.headers.push("x-weft-flag", flagRow(flag).code);
     this.#writeHead(head);
     this.socket.write(content);

@@ -38,7 +38,7 @@ export function replyWith(
   head.reason = reasonOf(status);
   head.framing = content.length > 0 ? Framing.Length : Framing.None;
   head.contentLength = content.length;
-  if (content.length > 0) head.headers.push("content-type", "text/plain; charset=utf-8");
+  if (content.length > 0) head.headers.push("content-type", "text/plain");
   if (location !== null) head.headers.push("location", location);
   if (flag !== Flag.None) head.headers.push("x-weft-flag", flagRow(flag).code);
   if (x.wantsExplanation) head.headers.push("x-request-id", x.requestId);

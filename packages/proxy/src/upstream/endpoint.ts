@@ -59,7 +59,9 @@ export class Endpoint implements Candidate {
 
   /** Its service demands mutual TLS, and it has no proxy that could end it. */
   get isForbidden(): boolean {
-    return this.transport.tls === null && this.cluster.row.requireMtls;
+    // The transport that matches everything is for endpoints that do not offer mutual TLS.
+    const { match, tls } = this.transport;
+    return this.cluster.row.requireMtls && (tls === null || match.length === 0);
   }
 
   /** Opens a connection; or the flag that says why that must not or cannot be. */
