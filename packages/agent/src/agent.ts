@@ -21,8 +21,10 @@ import { ControlLink } from "./control-link.ts";
 import { AgentFailure } from "./failure.ts";
 import { type HealthProbe, probe } from "./health/check.ts";
 import { HealthMonitor } from "./health/monitor.ts";
+import { certificateOf } from "./identity/certificate.ts";
 import { decodeIdentity, encodeIdentity, type Identity } from "./identity/source.ts";
 import { findToken, isPinned, type JoinToken } from "./identity/token.ts";
+import { LogTail } from "./log-tail.ts";
 import type { AgentOptions } from "./options.ts";
 import { movedPorts, proxyAddresses } from "./proxy-addresses.ts";
 import { ProxyReport } from "./proxy-report.ts";
@@ -44,6 +46,7 @@ export class Agent {
   readonly workload: string;
   readonly #options: AgentOptions;
   readonly #runtime: Runtime;
+  readonly #log: LogTail;
   /** Null when nothing is to be left on disk. */
   readonly #folder: WorkloadFolder | null;
   readonly #token: JoinToken | null;
@@ -65,13 +68,14 @@ export class Agent {
    */
   constructor(options: AgentOptions) {
     this.#options = options;
-    this.#runtime = options.runtime;
+    this.#log = new LogTail(options.runtime.clock);
+    this.#runtime = { ...options.runtime, log: this.#log.behind(options.runtime.log) };
     this.#token = findToken({ tokenFile: options.tokenFile, dataDir: options.dataDir });
     this.#folder = options.ephemeral ? null : claimFolder(options);
     this.workload = this.#folder?.workload ?? `${options.service}-${fiveLetters(options.runtime)}`;
     this.#failed.promise.catch(() => {});
     this.#link = new ControlLink({
-      runtime: options.runtime,
+      runtime: this.#runtime,
       address: options.control,
       token: this.#token,
       namespace: options.namespace,
@@ -79,7 +83,7 @@ export class Agent {
       onIdentity: (identity) => this.#useIdentity(identity),
     });
     this.#report = new ProxyReport({
-      runtime: options.runtime,
+      runtime: this.#runtime,
       read: () => this.#proxyStatus(),
       send: (proxyStatus) =>
         void this.#link.send({ message: { $case: "proxyStatus", proxyStatus } }),
@@ -140,12 +144,13 @@ export class Agent {
 
   /**
    * Leaves the mesh: peers are told first (at most 2 s), then what is in flight ends (at most
-   * `drainMs`).
+   * `drainMs`), and what was measured last is reported.
    */
   async leave(drainMs: number): Promise<void> {
     this.#monitor?.close();
     await this.deregister("stopping");
     await this.#proxy?.drain(drainMs);
+    this.#sendLoad();
   }
 
   /** Tells the control plane that this workload is gone; resolves when peers know, or after 2 s. */
@@ -198,6 +203,7 @@ export class Agent {
       concurrency: options.concurrency,
       drainMs: options.drainMs,
       explain: options.explain,
+      logLines: () => this.#log.lines,
       addresses,
     }).catch((error: unknown) => {
       throw unusableAddress(error, this.#address);
@@ -338,7 +344,11 @@ export class Agent {
     let body: unknown = null;
     let error = "";
     try {
-      body = await this.proxy.ask(question.topic, question.arguments);
+      // The certificate is the agent's; the rest is the proxy's to answer.
+      body =
+        question.topic === "cert"
+          ? certificateOf(this.#link.identity.current)
+          : await this.proxy.ask(question.topic, question.arguments);
     } catch (cause) {
       error = cause instanceof Error ? cause.message : String(cause);
     }
@@ -347,7 +357,7 @@ export class Agent {
   }
 
   #sendLoad(): void {
-    const rows = this.proxy.takeLoad();
+    const rows = this.#proxy?.takeLoad() ?? [];
     if (rows.length === 0) return;
     this.#link.send({
       message: { $case: "load", load: { intervalMs: loadPeriodMs, rows } },

@@ -71,6 +71,8 @@ export interface ProxyOptions {
    * false.
    */
   readonly explain?: boolean;
+  /** The newest lines of the owner's log, for `weft proxy log`. Default none. */
+  readonly logLines?: () => readonly string[];
 }
 
 export interface ProxyPorts {

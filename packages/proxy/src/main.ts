@@ -40,7 +40,6 @@ class Proxy implements ProxyHandle {
     lastUpdateSeconds: 0,
   };
   readonly #lastRefusals: { typeUrl: string; reason: string; atMs: number }[] = [];
-  readonly #log: string[] = [];
   readonly ready: Promise<void>;
   #isReady = false;
   #setReady: () => void = () => {};
@@ -294,7 +293,6 @@ class Proxy implements ProxyHandle {
       totals: this.#totals,
       xds: this.#xds,
       refusals: this.#lastRefusals,
-      log: this.#log,
       shares: () => this.#shares,
       supervisor: () => this.#supervisor,
       subscriptions: this.#subscriptions,

@@ -16,7 +16,6 @@ export interface TopicSources {
   readonly totals: Totals;
   readonly xds: XdsCounts;
   readonly refusals: readonly { typeUrl: string; reason: string; atMs: number }[];
-  readonly log: readonly string[];
   readonly subscriptions: Subscriptions;
   readonly shares: () => ClusterShares;
   readonly supervisor: () => Supervisor;
@@ -32,6 +31,7 @@ export async function answerTopic(
 ): Promise<unknown> {
   switch (topic) {
     case "listeners":
+      return { items: await listeners(sources) };
     case "routes":
     case "clusters":
       return { items: await ofFirstWorker(sources, topic) };
@@ -40,7 +40,7 @@ export async function answerTopic(
     case "config":
       return {
         version: sources.subscriptions.version,
-        listeners: await ofFirstWorker(sources, "listeners"),
+        listeners: await listeners(sources),
         routes: await ofFirstWorker(sources, "routes"),
         clusters: await ofFirstWorker(sources, "clusters"),
         endpoints: await endpoints(sources),
@@ -48,7 +48,7 @@ export async function answerTopic(
     case "stats":
       return { requests: await requestRows(sources) };
     case "log":
-      return { items: sources.log };
+      return { items: sources.options.logLines?.() ?? [] };
     case "explain":
       return await explanation(sources, args["requestId"] ?? "");
     case "status":
@@ -103,6 +103,16 @@ function clusterReadings(sources: TopicSources): ClusterReading[] {
 async function ofFirstWorker(sources: TopicSources, topic: string): Promise<unknown> {
   const answers = await sources.supervisor().ask(topic, {});
   return answers[0] ?? [];
+}
+
+/** As configured, with the ports that are really bound: a taken one is replaced. */
+async function listeners(sources: TopicSources): Promise<unknown[]> {
+  const rows = (await ofFirstWorker(sources, "listeners")) as { name: string; port: number }[];
+  const { inbound, outbound } = sources.ports();
+  return rows.map((row) => {
+    const bound = row.name === "outbound" ? outbound : inbound[row.name.replace("inbound/", "")];
+    return { ...row, port: bound ?? row.port };
+  });
 }
 
 /** Rows of all workers added up, with the main thread's verdicts. */
