@@ -8,7 +8,7 @@ const steps = [
   ["lint", bin("oxlint"), ["--type-aware", "--deny-warnings", "."]],
   ["format", bin("biome"), ["format", "."]],
   ["tidy", bin("node"), ["scripts/tidy.ts"]],
-  ["unused", bin("knip"), []],
+  ["unused", bin("knip"), ["--no-config-hints"]],
   ["reference", bin("node"), ["--conditions=@weft/source", "scripts/gen-docs.ts", "--check"]],
 ];
 

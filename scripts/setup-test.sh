@@ -59,51 +59,18 @@ if [ ! -e "$cache/envoy/.complete" ]; then
     fi
   fi
 fi
-# kubectl of today, where PATH has none: a small main over the Go module that it is made of.
-kubectl_minor() {
-  "$1" version --client -o json 2>/dev/null | sed -n 's/.*"gitVersion": "v1\.\([0-9]*\).*/\1/p' | head -1
-}
 recent_go() {
   minor=$(go env GOVERSION 2>/dev/null | sed -n 's/^go1\.\([0-9]*\).*/\1/p')
   [ "${minor:-0}" -ge 24 ]
 }
-minor=$(kubectl_minor kubectl)
-if [ "${minor:-0}" -lt 30 ] && [ ! -x "$cache/kubectl/kubectl" ]; then
-  if [ "$mode" = --name ]; then
-    say "missing: kubectl 1.30 or later (npm run setup:test builds one with Go 1.24 or later)"
-  elif recent_go; then
-    say "building kubectl from the Go module k8s.io/kubectl (a few minutes, once)"
-    mkdir -p "$cache/kubectl"
-    cp scripts/kubectl.go.txt "$cache/kubectl/main.go"
-    (cd "$cache/kubectl" && rm -f go.mod go.sum && go mod init kubectl && go get k8s.io/kubectl@v0.34.2 \
-      k8s.io/component-base@v0.34.2 && go mod tidy && go build -ldflags "-X k8s.io/component-base/version.gitVersion=v1.34.2" \
-      -o kubectl .) >"$cache/kubectl.log" 2>&1 || {
-      say "kubectl could not be built; see $cache/kubectl.log"
-      failed=1
-    }
-  else
-    say "kubectl needs Go 1.24 or later to be built, and there is $(go version 2>/dev/null || echo none)"
-  fi
-fi
 
-# kubectl of long ago, as Debian has it, unpacked beside.
-if [ ! -x "$cache/kubectl-old/usr/bin/kubectl" ]; then
-  if [ "$mode" = --name ]; then
-    say "missing: an old kubectl (npm run setup:test unpacks Debian's kubernetes-client)"
-  else
-    say "unpacking Debian's kubernetes-client"
-    if [ ! -e "$cache/apt-updated" ]; then apt-get update -qq >&2 && touch "$cache/apt-updated"; fi
-    (cd "$cache" && apt-get download -qq kubernetes-client && dpkg -x kubernetes-client_*.deb kubectl-old &&
-      rm -f kubernetes-client_*.deb) >"$cache/kubectl-old.log" 2>&1 || {
-      say "it could not be unpacked; see $cache/kubectl-old.log"
-      failed=1
-    }
-  fi
-fi
+sh scripts/setup-kubectl.sh "$mode" || failed=1
 
 # The official Gateway API definitions and examples, which our kinds are held to.
 gateway=sigs.k8s.io/gateway-api@v1.6.3
-if recent_go && [ ! -d "$(go env GOMODCACHE)/$gateway" ]; then
+if ! recent_go; then
+  say "the Gateway API tests need Go 1.24 or later"
+elif [ ! -d "$(go env GOMODCACHE)/$gateway" ]; then
   if [ "$mode" = --name ]; then
     say "missing: the Go module $gateway (npm run setup:test downloads it)"
   else

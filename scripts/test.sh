@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 ensure_packages
 node scripts/prepare.mjs
 if [ "$(id -u)" = 0 ] || [ "${WEFT_SETUP:-}" = 1 ]; then
-  sh scripts/setup-test.sh
+  sh scripts/setup-test.sh ||
+    echo "weft: some parts could not be installed; their tests are skipped, or fail where required" >&2
 else
   sh scripts/setup-test.sh --name
 fi

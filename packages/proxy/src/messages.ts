@@ -22,7 +22,7 @@ export interface ClusterShare extends SharedCounters {
 }
 
 /** Where a listener's connections belong when they are not the outbound listener's own. */
-export interface UpstreamBinding {
+interface UpstreamBinding {
   readonly service: string;
   readonly namespace: string;
   readonly port: number | null;

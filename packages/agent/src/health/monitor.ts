@@ -1,5 +1,5 @@
-// Repeats a probe and tells when the answer, or the reason, changes: ready at the first success, not ready after
-// several failures in a row, so that one slow answer takes no endpoint away.
+// Repeats a probe and tells when the answer, or the reason, changes: ready at the first success,
+// not ready after several failures in a row, so that one slow answer takes no endpoint away.
 
 import type { Runtime, Timer } from "@weft/runtime";
 import type { ProbeResult } from "./check.ts";

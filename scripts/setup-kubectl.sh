@@ -3,7 +3,7 @@
 # none of 1.30 or later is on PATH, and Debian's 1.20 for what older clients need. `--name` only names
 # what is missing.
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/.."
 cache=$PWD/.cache
 version=0.34.1
 mode=${1:-install}
