@@ -1,9 +1,13 @@
 // `weft up`: a control plane in this terminal; with `--demo`, the shop as well.
 
+import { mkdirSync } from "node:fs";
+import path from "node:path";
 import type { ControlPlane } from "@weft/control";
+import type { Runtime } from "@weft/runtime";
 import { type Command, Option } from "commander";
 import { type CliContext, resolveDataDir } from "../context.ts";
 import { dataDirOption, outputOption, parseHostPort } from "../flags.ts";
+import { runtimeWithLogFile } from "../log-file.ts";
 import { listenForStop } from "../signals.ts";
 import { weftVersion } from "../version.ts";
 
@@ -41,9 +45,10 @@ export function defineUp(program: Command, context: CliContext): void {
     .action(async (flags: UpFlags) => {
       const { openControlPlane, settingsFromEnvironment } = await import("@weft/control");
       const signals = listenForStop();
+      const dataDir = resolveDataDir(context, flags.dataDir);
       const plane = await openControlPlane({
-        runtime: context.runtime,
-        dataDir: resolveDataDir(context, flags.dataDir),
+        runtime: flags.demo === true ? demoRuntime(context, dataDir) : context.runtime,
+        dataDir,
         listen: flags.listen,
         xdsListen: flags.xds,
         settings: settingsFromEnvironment(context.environment),
@@ -57,6 +62,18 @@ export function defineUp(program: Command, context: CliContext): void {
       await plane.close();
       signals.release();
     });
+}
+
+/** The demo has the terminal to itself: the control plane's log goes beside those of the programs. */
+function demoRuntime(context: CliContext, dataDir: string): Runtime {
+  const dir = path.join(dataDir, "demo");
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+  } catch {
+    // An unusable data directory is the control plane's to tell.
+    return context.runtime;
+  }
+  return runtimeWithLogFile(context, path.join(dir, "control-plane.log"));
 }
 
 function announce(context: CliContext, flags: UpFlags, plane: ControlPlane): void {
