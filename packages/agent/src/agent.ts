@@ -385,18 +385,19 @@ export class Agent {
   }
 
   #lateFailure(): AgentFailure {
-    const { control } = this.#options;
+    const { control, ephemeral } = this.#options;
+    const anyway = ephemeral ? "" : ", or start anyway with --no-wait";
     const why = this.#link.lastError === "" ? "" : ` (${this.#link.lastError})`;
     return this.#link.identity.current === null
       ? new AgentFailure(
           "control-unreachable",
           `no control plane at ${control} after 10 s${why}`,
-          "Start one with `weft up`, name it with --control, or start anyway with --no-wait.",
+          `Start one with \`weft up\`, or name it with --control${anyway}.`,
         )
       : new AgentFailure(
           "snapshot-missing",
           `no configuration from the control plane at ${control} after 10 s${why}`,
-          "Look at `weft proxy list`, or start anyway with --no-wait.",
+          `Look at \`weft proxy list\`${anyway}.`,
         );
   }
 }

@@ -56,8 +56,12 @@ function parse(file: string, namespace: string): Manifest[] {
     const error = document.errors[0];
     if (error !== undefined) {
       const { line, col } = lines.linePos(error.pos[0]);
-      const reason = error.message.split("\n")[0] ?? "";
-      throw failure("yaml-broken", `${name}:${line}:${col}: ${reason}`, "Nothing was applied.");
+      const reason = error.message.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "");
+      throw failure(
+        "yaml-broken",
+        `${name}:${line}:${col}: ${reason ?? ""}`,
+        "Nothing was applied.",
+      );
     }
     const value: unknown = document.toJS();
     const from = documents.length === 1 ? name : `${name} (document ${index + 1})`;

@@ -1,21 +1,17 @@
 // `weft cert`: the identities of the connected proxies and when they end.
 
 import type { Command } from "commander";
-import { type CliContext, resolveNamespace } from "../context.ts";
-import { type ApiFlags, callControlJson } from "../control-api.ts";
+import type { CliContext } from "../context.ts";
 import { namespaceOption, outputOption, serverOption } from "../flags.ts";
+import { askProxies, type ProxyFlags, selectProxies } from "../proxies.ts";
 import { formatAge, formatTable } from "../table.ts";
 
-interface CertFlags extends ApiFlags {
-  namespace?: string;
-  allNamespaces?: boolean;
-  output?: string;
-}
-
-interface CertRow {
-  readonly workload: string;
+interface Certificate {
   readonly spiffeId: string;
+  readonly serialNumber: string;
+  readonly notBefore: string;
   readonly notAfter: string;
+  readonly roots: number;
 }
 
 export function defineCert(program: Command, context: CliContext): void {
@@ -27,50 +23,28 @@ export function defineCert(program: Command, context: CliContext): void {
     .option("-A, --all-namespaces", "every namespace")
     .addOption(serverOption())
     .addOption(outputOption("table", "json"))
-    .action(async (name: string | undefined, flags: CertFlags) => {
-      const rows = await readRows(context, flags, name);
+    .action(async (name: string | undefined, flags: ProxyFlags) => {
+      const rows = await selectProxies(context, flags, name);
+      const answers = await askProxies(context, flags, rows, "cert");
+      const items = answers.flatMap(({ body, proxy }) =>
+        body === null ? [] : [{ workload: proxy, ...(body as Certificate) }],
+      );
       if (flags.output === "json") {
-        context.stdout.write(`${JSON.stringify({ items: rows })}\n`);
+        context.stdout.write(`${JSON.stringify({ items })}\n`);
         return;
       }
       const nowMs = context.runtime.clock.nowMs();
       context.stdout.write(
         formatTable(
-          ["WORKLOAD", "IDENTITY", "ENDS IN"],
-          rows.map((row) => [
-            row.workload,
-            row.spiffeId,
-            formatAge((Date.parse(row.notAfter) - nowMs) / 1000),
+          ["WORKLOAD", "IDENTITY", "SERIAL", "AGE", "ENDS IN"],
+          items.map(({ notAfter, notBefore, serialNumber, spiffeId, workload }) => [
+            workload,
+            spiffeId,
+            serialNumber,
+            formatAge((nowMs - Date.parse(notBefore)) / 1000),
+            formatAge((Date.parse(notAfter) - nowMs) / 1000),
           ]),
         ),
       );
     });
-}
-
-async function readRows(
-  context: CliContext,
-  flags: CertFlags,
-  name: string | undefined,
-): Promise<CertRow[]> {
-  const { items } = await callControlJson<{
-    items: { proxy: string; namespace: string; workload: string; service?: string }[];
-  }>(context, flags, "/weft/v1/proxies");
-  const namespace = resolveNamespace(context, flags.namespace);
-  const rows: CertRow[] = [];
-  for (const item of items) {
-    if (flags.allNamespaces !== true && item.namespace !== namespace) continue;
-    if (name !== undefined && item.workload !== name && item.service !== name) continue;
-    const target = `/weft/v1/proxies/${item.namespace}/${item.workload}/status`;
-    const status = await callControlJson<{ spiffeId?: string; certNotAfterMs?: number }>(
-      context,
-      flags,
-      target,
-    );
-    rows.push({
-      workload: item.proxy,
-      spiffeId: status.spiffeId ?? "",
-      notAfter: new Date(status.certNotAfterMs ?? 0).toISOString(),
-    });
-  }
-  return rows;
 }

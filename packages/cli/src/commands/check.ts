@@ -1,18 +1,25 @@
 // `weft check`: is everything as it should be? Each finding names the thing and the fix; exit 1
 // when one fails.
 
+import { kinds, type Workload } from "@weft/api";
 import type { Command } from "commander";
-import pc from "picocolors";
+import { type Colours, coloursFor } from "../colours.ts";
 import { type CliContext, resolveServer } from "../context.ts";
 import { type ApiFlags, callControl, callControlJson } from "../control-api.ts";
 import { CliFailure } from "../failure.ts";
 import { outputOption, serverOption } from "../flags.ts";
+import { openClient, told } from "../objects.ts";
 import { weftVersion } from "../version.ts";
 
 interface Finding {
   readonly name: string;
   readonly status: "ok" | "warning" | "failed";
   readonly message: string;
+}
+
+interface ControlStatus {
+  readonly version: string;
+  readonly readOnlyReason: string | null;
 }
 
 interface ProxyRow {
@@ -31,31 +38,32 @@ export function defineCheck(program: Command, context: CliContext): void {
     .action(async (flags: ApiFlags & { output?: string }) => {
       const findings = await examine(context, flags);
       if (flags.output === "json") context.stdout.write(`${JSON.stringify({ items: findings })}\n`);
-      else for (const finding of findings) context.stdout.write(`${line(finding)}\n`);
+      else {
+        const colours = coloursFor(context, context.stdout);
+        for (const finding of findings) context.stdout.write(`${line(finding, colours)}\n`);
+      }
       if (findings.some((finding) => finding.status === "failed")) process.exitCode = 1;
     });
 }
 
 async function examine(context: CliContext, flags: ApiFlags): Promise<Finding[]> {
   const server = resolveServer(context, flags.server);
-  const findings: Finding[] = [];
   try {
     await callControl(context, flags, "/readyz");
-    findings.push({ name: "control plane", status: "ok", message: `ready at ${server}` });
   } catch (error) {
     if (!(error instanceof CliFailure)) throw error;
     const message = `${error.message}. ${error.hint}`;
     return [{ name: "control plane", status: "failed", message }];
   }
-  const { items } = await callControlJson<{ items: ProxyRow[] }>(
-    context,
-    flags,
-    "/weft/v1/proxies",
-  );
-  findings.push(...items.flatMap(proxyFindings));
+  const ask = async <T>(path: string): Promise<T> =>
+    await callControlJson<T>(context, flags, `/weft/v1/${path}`);
+  const { items } = await ask<{ items: ProxyRow[] }>("proxies");
+  const findings = controlFindings(server, await ask<ControlStatus>("status"));
   if (items.length === 0) {
     findings.push({ name: "proxies", status: "warning", message: "none is connected" });
   }
+  findings.push(...items.flatMap(proxyFindings));
+  findings.push(...(await workloadFindings(context, flags)));
   findings.push({
     name: "host boundary",
     status: "warning",
@@ -63,6 +71,34 @@ async function examine(context: CliContext, flags: ApiFlags): Promise<Finding[]>
       "without capture a program's own port is open to other processes of its host, and any local process may use a sidecar's outbound port (docs/security.md)",
   });
   return findings;
+}
+
+function controlFindings(server: string, status: ControlStatus): Finding[] {
+  const name = "control plane";
+  const findings: Finding[] = [
+    { name, status: "ok", message: `ready at ${server}, version ${status.version}` },
+  ];
+  if (status.readOnlyReason !== null) {
+    const message = `takes no writes: ${status.readOnlyReason}`;
+    findings.push({ name, status: "failed", message });
+  }
+  const apart = Math.abs(minor(status.version) - minor(weftVersion()));
+  if (apart > 1) {
+    const message = `version ${status.version}, this command is ${weftVersion()}; one minor version apart is supported`;
+    findings.push({ name, status: "failed", message });
+  }
+  return findings;
+}
+
+/** Workloads that no caller gets to see. */
+async function workloadFindings(context: CliContext, flags: ApiFlags): Promise<Finding[]> {
+  const list = await told("", () => openClient(context, flags).list(kinds.Workload, {}));
+  return (list.items as unknown as Workload[]).flatMap(({ metadata, status }) => {
+    const ready = status?.conditions?.find(({ type }) => type === "Ready");
+    if (ready === undefined || ready.status === "True") return [];
+    const name = `workload ${metadata.namespace ?? ""}/${metadata.name}`;
+    return [{ name, status: "warning", message: `is not ready: ${ready.message ?? ""}` } as const];
+  });
 }
 
 function proxyFindings(row: ProxyRow): Finding[] {
@@ -97,11 +133,7 @@ function minor(version: string): number {
   return Number(major) * 1000 + Number(second);
 }
 
-function line(finding: Finding): string {
-  const mark = {
-    ok: pc.green("ok     "),
-    warning: pc.yellow("warning"),
-    failed: pc.red("failed "),
-  };
+function line(finding: Finding, { green, red, yellow }: Colours): string {
+  const mark = { ok: green("ok     "), warning: yellow("warning"), failed: red("failed ") };
   return `${mark[finding.status]} ${finding.name}: ${finding.message}`;
 }

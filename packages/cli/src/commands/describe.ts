@@ -1,15 +1,15 @@
 // `weft describe KIND NAME`: everything about one object; for a service also the values in force
 // and where each comes from, and its workloads.
 
-import { type ApiObject, kinds } from "@weft/api";
+import { type ApiClient, type ApiObject, kinds, type Service, type Workload } from "@weft/api";
 import type { Command } from "commander";
-import { stringify } from "yaml";
 import { type CliContext, resolveNamespace } from "../context.ts";
 import { callControlJson } from "../control-api.ts";
 import { namespaceOption, outputOption, serverOption } from "../flags.ts";
 import { openClient, resolveKinds, told } from "../objects.ts";
-import { formatTable } from "../table.ts";
 import { usageFailure } from "../failure.ts";
+import { formatTable } from "../table.ts";
+import { yamlText } from "../yaml-text.ts";
 
 interface DescribeFlags {
   namespace?: string;
@@ -56,16 +56,45 @@ export function defineDescribe(program: Command, context: CliContext): void {
           fieldSelector: `involvedObject.kind=${info.kind},involvedObject.name=${name}`,
         }),
       );
-      const effective =
-        info.kind === "Service" ? await inForce(context, flags, namespace ?? "", name) : null;
+      const isService = info.kind === "Service";
+      const effective = isService ? await inForce(context, flags, namespace ?? "", name) : null;
+      const workloads = isService ? await workloadsOf(client, object as Service) : null;
       if (flags.output === "json") {
-        context.stdout.write(`${JSON.stringify({ object, events: events.items, effective })}\n`);
+        const parts = { object, events: events.items, effective, workloads };
+        context.stdout.write(`${JSON.stringify(parts)}\n`);
         return;
       }
       context.stdout.write(render(object));
       if (effective !== null) context.stdout.write(renderEffective(effective));
+      if (workloads !== null) context.stdout.write(renderWorkloads(workloads));
       context.stdout.write(renderEvents(events.items));
     });
+}
+
+/** Membership is the selector over the Workloads' labels, nothing else. */
+async function workloadsOf(client: ApiClient, service: Service): Promise<Workload[]> {
+  const selector = Object.entries(service.spec.selector ?? {});
+  if (selector.length === 0) return [];
+  const labelSelector = selector.map(([label, value]) => `${label}=${value}`).join(",");
+  const namespace = service.metadata.namespace ?? "";
+  const list = await told("", () => client.list(kinds.Workload, { namespace, labelSelector }));
+  return list.items as unknown as Workload[];
+}
+
+function renderWorkloads(items: readonly Workload[]): string {
+  if (items.length === 0) return "workloads: none\n";
+  const rows = items.map(({ metadata, spec, status }) => {
+    const ready = status?.conditions?.find(({ type }) => type === "Ready");
+    const ports = (spec.ports ?? []).map(({ meshPort, port }) => `${meshPort ?? port}`).join(",");
+    return [
+      `  ${metadata.name}`,
+      ready?.status ?? "Unknown",
+      metadata.labels?.["version"] ?? "",
+      `${spec.address ?? ""}:${ports}`,
+      ready?.status === "True" ? "" : (ready?.message ?? ""),
+    ];
+  });
+  return `workloads:\n${formatTable(["  NAME", "READY", "VERSION", "ADDRESS", "WHY NOT"], rows)}`;
 }
 
 async function inForce(
@@ -85,7 +114,7 @@ function render(object: ApiObject): string {
   const { apiVersion, kind, metadata, ...rest } = object;
   const { managedFields, ...shown } = metadata;
   void managedFields;
-  return stringify({ kind, apiVersion, ...shown, ...rest });
+  return yamlText({ kind, apiVersion, ...shown, ...rest });
 }
 
 function renderEffective(effective: Effective): string {

@@ -4,11 +4,11 @@
 import type { ApiObject } from "@weft/api";
 import type { Command } from "commander";
 import { createTwoFilesPatch } from "diff";
-import { stringify } from "yaml";
 import { type CliContext, resolveNamespace } from "../context.ts";
 import { namespaceOption, outputOption, serverOption } from "../flags.ts";
 import { readManifests } from "../manifests.ts";
 import { nameOf, openClient, told } from "../objects.ts";
+import { yamlText } from "../yaml-text.ts";
 import { current, filenameOption, patch } from "./apply.ts";
 
 interface DiffFlags {
@@ -58,5 +58,5 @@ function readable(object: ApiObject): string {
   void [managedFields, resourceVersion, uid, creationTimestamp, generation];
   const { status, ...rest } = object;
   void status;
-  return stringify({ ...rest, metadata }, { sortMapEntries: true });
+  return yamlText({ ...rest, metadata }, { sorted: true });
 }

@@ -2,11 +2,11 @@
 
 import type { ApiObject, KindInfo } from "@weft/api";
 import { type Command, Option } from "commander";
-import { stringify } from "yaml";
 import { type CliContext, resolveNamespace } from "../context.ts";
 import { namespaceOption, outputOption, serverOption } from "../flags.ts";
 import { nameOf, openClient, resolveKinds, told } from "../objects.ts";
 import { formatTable } from "../table.ts";
+import { yamlText } from "../yaml-text.ts";
 
 interface GetFlags {
   namespace?: string;
@@ -14,6 +14,7 @@ interface GetFlags {
   selector?: string;
   fieldSelector?: string;
   watch?: boolean;
+  showManagedFields?: boolean;
   server?: string;
   output?: string;
 }
@@ -38,6 +39,7 @@ export function defineGet(program: Command, context: CliContext): void {
       new Option("--field-selector <fields>", "only with these fields: metadata.name=catalog"),
     )
     .option("-w, --watch", "go on printing what changes")
+    .option("--show-managed-fields", "with json and yaml, also who manages which field")
     .addOption(serverOption())
     .addOption(outputOption("table", "wide", "json", "yaml", "name"))
     .action(async (kind: string, names: string[], flags: GetFlags) => {
@@ -92,8 +94,14 @@ function print(
   const { output } = flags;
   const items = found.flatMap((part) => part.items);
   if (output === "json" || output === "yaml") {
-    const list = { apiVersion: "v1", kind: "List", metadata: { resourceVersion: "" }, items };
-    context.stdout.write(output === "json" ? `${JSON.stringify(list)}\n` : stringify(list));
+    const shown = flags.showManagedFields === true ? items : items.map(withoutManagedFields);
+    const list = {
+      apiVersion: "v1",
+      kind: "List",
+      metadata: { resourceVersion: "" },
+      items: shown,
+    };
+    context.stdout.write(output === "json" ? `${JSON.stringify(list)}\n` : yamlText(list));
     return;
   }
   if (output === "name") {
@@ -114,6 +122,12 @@ function print(
     .filter((part) => part.items.length > 0)
     .map((part) => table(context, flags, part, isMixed));
   context.stdout.write(tables.join("\n"));
+}
+
+function withoutManagedFields(object: ApiObject): ApiObject {
+  const { managedFields, ...metadata } = object.metadata;
+  void managedFields;
+  return { ...object, metadata };
 }
 
 function table(context: CliContext, flags: GetFlags, found: Found, isMixed: boolean): string {
@@ -147,7 +161,7 @@ async function follow(
       const watch = client.watch(info, { ...parameters(context, flags, info), resourceVersion });
       for await (const event of watch) {
         if (event.type === "BOOKMARK") continue;
-        const object = { ...event.object, kind: info.kind };
+        const object = withoutManagedFields({ ...event.object, kind: info.kind });
         if (flags.output === "json")
           context.stdout.write(`${JSON.stringify({ ...event, object })}\n`);
         else {

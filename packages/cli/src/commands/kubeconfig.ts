@@ -1,9 +1,9 @@
 // `weft kubeconfig`: a file with which kubectl talks to this control plane.
 
 import type { Command } from "commander";
-import { stringify } from "yaml";
 import { type CliContext, resolveNamespace, resolveServer } from "../context.ts";
 import { namespaceOption, outputOption, serverOption } from "../flags.ts";
+import { yamlText } from "../yaml-text.ts";
 
 export function defineKubeconfig(program: Command, context: CliContext): void {
   program
@@ -25,7 +25,7 @@ export function defineKubeconfig(program: Command, context: CliContext): void {
         "current-context": "weft",
       };
       context.stdout.write(
-        flags.output === "json" ? `${JSON.stringify(document)}\n` : stringify(document),
+        flags.output === "json" ? `${JSON.stringify(document)}\n` : yamlText(document),
       );
     });
 }

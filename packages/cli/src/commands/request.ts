@@ -3,8 +3,8 @@
 
 import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
-import pc from "picocolors";
 import { type CliContext, resolveControl, resolveDataDir, resolveNamespace } from "../context.ts";
+import { coloursFor } from "../colours.ts";
 import { CliFailure, usageFailure } from "../failure.ts";
 import {
   collect,
@@ -41,7 +41,7 @@ interface Explanation {
   readonly attempts: readonly { endpoint: string; status: number; durationMs: number }[];
   readonly policies: readonly Record<string, string>[];
   readonly configVersion: string;
-  readonly flag?: string;
+  readonly flag: string;
 }
 
 export function defineRequest(program: Command, context: CliContext): void {
@@ -130,6 +130,7 @@ async function send(
     const requestId = response.headers.find(([name]) => name === "x-request-id")?.[1] ?? "";
     const explanation = (await agent.proxy.ask("explain", { requestId })) as Explanation;
     print(context, flags, response, explanation);
+    await agent.leave(0);
     if (flags.fail === true && response.status >= 400) process.exitCode = 1;
   } finally {
     await agent.close();
@@ -178,7 +179,7 @@ function print(
   explanation: Explanation,
 ): void {
   const body = Buffer.from(response.body).toString("utf8");
-  const { route, cluster, policies, configVersion, attempts, requestId } = explanation;
+  const { route, cluster, policies, configVersion, attempts, requestId, flag } = explanation;
   if (flags.output === "json") {
     const headers: Record<string, string> = {};
     for (const [name, value] of response.headers) {
@@ -196,8 +197,9 @@ function print(
     );
     return;
   }
-  const colour = response.status < 400 ? pc.green : pc.red;
-  const head = response.headers.map(([name, value]) => `${pc.dim(`${name}:`)} ${value}\n`).join("");
+  const { dim, green, red } = coloursFor(context, context.stdout);
+  const colour = response.status < 400 ? green : red;
+  const head = response.headers.map(([name, value]) => `${dim(`${name}:`)} ${value}\n`).join("");
   context.stdout.write(`${colour(`${response.status} ${response.reason}`)}\n${head}\n${body}`);
   if (!body.endsWith("\n")) context.stdout.write("\n");
   const lines = [
@@ -208,8 +210,10 @@ function print(
       (attempt, index) =>
         `attempt ${index + 1} ${attempt.endpoint} ${attempt.status === 0 ? "no response" : attempt.status} in ${attempt.durationMs.toFixed(1)} ms`,
     ),
+    ...(flag === "" ? [] : [`flag      ${flag} (docs/reference/response-flags.md)`]),
     ...policies.map((policy) => `policy    ${Object.values(policy).join(" ")}`),
     `config    ${configVersion}`,
   ];
-  context.stderr.write(`${pc.dim(lines.join("\n"))}\n`);
+  const told = coloursFor(context, context.stderr).dim(lines.join("\n"));
+  context.stderr.write(`${told}\n`);
 }

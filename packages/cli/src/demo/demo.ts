@@ -3,7 +3,7 @@
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { freePort, sleep } from "@weft/runtime";
-import pc from "picocolors";
+import { coloursFor } from "../colours.ts";
 import { patch } from "../commands/apply.ts";
 import type { CliContext } from "../context.ts";
 import { readManifests } from "../manifests.ts";
@@ -80,12 +80,13 @@ async function untilTraffic(options: DemoOptions, begunMs: number): Promise<bool
 
 function printInvitation(options: DemoOptions, directory: string): void {
   const { stdout } = options.context;
+  const { bold, cyan } = coloursFor(options.context, stdout);
   const canary = path.relative(process.cwd(), path.join(directory, "resources/canary-50.yaml"));
   const suffix = options.apiUrl === "http://127.0.0.1:7070" ? "" : ` --server ${options.apiUrl}`;
   stdout.write(
     [
       "",
-      `${pc.bold("The mesh is up.")} API: ${pc.cyan(options.apiUrl)}`,
+      `${bold("The mesh is up.")} API: ${cyan(options.apiUrl)}`,
       "",
       "Three things to try, in another terminal:",
       `  npx weft stat${suffix}`,
@@ -101,7 +102,7 @@ function printInvitation(options: DemoOptions, directory: string): void {
 
 async function showRates(options: DemoOptions): Promise<void> {
   const { context, stop } = options;
-  const view = new LiveRates(context.stdout);
+  const view = new LiveRates(context.stdout, coloursFor(context, context.stdout));
   const periodMs = context.stdout.isTTY === true ? 1_000 : 10_000;
   while (!stop.aborted) {
     const rows = await stats(options);

@@ -1,7 +1,7 @@
 // The demo's live view: one line per service, redrawn in place on a terminal, printed now and then
 // elsewhere.
 
-import pc from "picocolors";
+import type { Colours } from "../colours.ts";
 import type { OutputStream } from "../context.ts";
 
 /** One row of `weft stat -o json` (design section 7). */
@@ -36,10 +36,12 @@ function rateLines(rows: readonly StatRow[]): string[] {
 
 export class LiveRates {
   readonly #out: OutputStream;
+  readonly #colours: Colours;
   #drawn = 0;
 
-  constructor(out: OutputStream) {
+  constructor(out: OutputStream, colours: Colours) {
     this.#out = out;
+    this.#colours = colours;
   }
 
   draw(rows: readonly StatRow[]): void {
@@ -49,7 +51,7 @@ export class LiveRates {
       return;
     }
     const up = this.#drawn === 0 ? "" : `\u001b[${this.#drawn}A`;
-    const text = [pc.dim(head), ...lines].map((line) => `\u001b[2K${line}\n`).join("");
+    const text = [this.#colours.dim(head), ...lines].map((line) => `\u001b[2K${line}\n`).join("");
     this.#out.write(up + text);
     this.#drawn = lines.length + 1;
   }
