@@ -64,7 +64,7 @@ export function defineUp(program: Command, context: CliContext): void {
     });
 }
 
-/** The demo has the terminal to itself: the control plane's log goes beside those of the programs. */
+/** The demo has the terminal to itself: the control plane's log goes beside the programs'. */
 function demoRuntime(context: CliContext, dataDir: string): Runtime {
   const dir = path.join(dataDir, "demo");
   try {
