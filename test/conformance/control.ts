@@ -179,7 +179,10 @@ export class TestControl {
     return new Map([
       [typeUrls.cluster, [...this.#compiler.clusters.values(), ...inbound.clusters]],
       [typeUrls.endpoint, [...this.#compiler.endpoints.values()]],
-      [typeUrls.listener, [this.#compiler.outboundListener(namespace), ...inbound.listeners]],
+      [
+        typeUrls.listener,
+        [this.#compiler.outboundListener("builtin", namespace), ...inbound.listeners],
+      ],
       [typeUrls.route, [this.#compiler.routeTable("builtin", namespace)]],
       [typeUrls.secret, [this.#bundle]],
     ]);

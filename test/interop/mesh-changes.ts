@@ -43,7 +43,9 @@ export class MeshChanges {
     await this.#place("ratings", this.#programs);
   }
 
-  /** Makes one change; answers the service that has to answer from now on, if there is a new one. */
+  /**
+   * Makes one change; answers the service that has to answer from now on, if there is a new one.
+   */
   async make(at: number): Promise<string | null> {
     switch (at % turns) {
       case 0:
@@ -96,7 +98,9 @@ export class MeshChanges {
     await this.#api.patch(info, place, name, "apply", whole, { force: true });
   }
 
-  /** The service's endpoints: a slice for each program, because a slice has one number for a port. */
+  /**
+   * The service's endpoints: a slice for each program, because a slice has one number for a port.
+   */
   async #place(service: string, ports: readonly number[]): Promise<void> {
     for (const port of ports) await this.apply(slice(service, port));
     for (const port of this.#programs) {

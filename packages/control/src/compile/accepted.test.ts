@@ -22,7 +22,7 @@ function tablesOf(mesh: Mesh, namespace: string): Tables {
     mesh.compiler.inbound(one),
   );
   const own = inbound[0] ?? { listeners: [], clusters: [] };
-  const outbound = mesh.compiler.outboundListener(namespace);
+  const outbound = mesh.compiler.outboundListener("builtin", namespace);
   const { tables, errors } = compileChanges(emptyTables, [
     change(typeUrls.cluster, [...mesh.compiler.clusters.values(), ...own.clusters]),
     change(typeUrls.endpoint, mesh.compiler.endpoints.values()),

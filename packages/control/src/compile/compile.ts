@@ -13,6 +13,7 @@ import {
   compilePassthrough,
 } from "./clusters.ts";
 import type { CompileOptions } from "./compile-options.ts";
+import { compileForwardCluster } from "./forward-proxy.ts";
 import { compileEndpoints, createEndpointCache, type EndpointCache } from "./endpoints.ts";
 import {
   compileInbound,
@@ -46,6 +47,7 @@ export class Compiler {
   readonly #options: CompileOptions;
   readonly #endpointCache: EndpointCache = createEndpointCache();
   readonly #passthrough = compilePassthrough();
+  readonly #forEnvoys = [compileForwardCluster()];
   readonly #endpointsOf = new Map<ObjectKey, readonly CompiledResource[]>();
   readonly #clustersOf = new Map<ObjectKey, readonly CompiledResource[]>();
   readonly #hostsOf = new Map<ClientClass, Map<ObjectKey, HostsByCaller>>([["builtin", new Map()]]);
@@ -109,24 +111,40 @@ export class Compiler {
     return new Set(this.#hostsOf.keys());
   }
 
+  /** What every proxy of a class has beside the clusters of services. */
+  classClusters(client: ClientClass): readonly CompiledResource[] {
+    return client === "envoy" ? this.#forEnvoys : [];
+  }
+
   /** The built-in proxy finds it by name and binds what its agent chose; Envoy binds `port`. */
-  outboundListener(namespace: string, port: number = OUTBOUND_PORT): CompiledResource {
-    const key = `${namespace}:${port}`;
+  outboundListener(
+    client: ClientClass,
+    namespace: string,
+    port: number = OUTBOUND_PORT,
+  ): CompiledResource {
+    const key = `${client}/${namespace}:${port}`;
     let listener = this.#outbound.get(key);
     if (listener === undefined) {
-      listener = compileOutboundListener(namespace, port);
+      listener = compileOutboundListener({ client, namespace, port });
       this.#outbound.set(key, listener);
     }
     return listener;
   }
 
-  /** What callers of a namespace see; the same object as before when nothing changed. */
-  routeTable(client: ClientClass, namespace: string): CompiledResource {
-    const key = `${client}/${namespace}`;
+  /**
+   * What callers of a namespace see; the same object as before when nothing changed. An Envoy's
+   * `port` is in it, as what must not be forwarded to.
+   */
+  routeTable(
+    client: ClientClass,
+    namespace: string,
+    port: number = OUTBOUND_PORT,
+  ): CompiledResource {
+    const key = client === "envoy" ? `${client}/${namespace}:${port}` : `${client}/${namespace}`;
     const before = this.#tables.get(key);
     if (before !== undefined && !this.#staleTables.delete(key)) return before;
     const seen = [...this.#seenBy(client, namespace)];
-    const table = compileRouteTable(this.#model, namespace, seen);
+    const table = compileRouteTable(this.#model, { client, namespace, port }, seen);
     if (before?.version === table.version) return before;
     this.#tables.set(key, table);
     return table;

@@ -164,9 +164,10 @@ export function compileRedirect(
 const schemePorts = { http: 80, https: 443 } as const;
 
 /**
- * A redirect without a port goes to its scheme's own, or without a scheme where the request went; 0 is the
- * request's own, if it has one. A scheme's own port is not spelled out, except where it replaces another that
- * stands in the request: leaving that out is beyond Envoy (HTTPRequestRedirectFilter.port).
+ * A redirect without a port goes to its scheme's own, or without a scheme where the request went; 0
+ * is the request's own, if it has one. A scheme's own port is not spelled out, except where it
+ * replaces another that stands in the request: leaving that out is beyond Envoy
+ * (HTTPRequestRedirectFilter.port).
  */
 function redirectPort(redirect: HttpRequestRedirect, servicePort: number): number {
   const { scheme, hostname = "", port } = redirect;

@@ -45,7 +45,7 @@ function portOf(listener: Listener): number {
 }
 
 test("the outbound listener takes its routes by the caller's namespace", () => {
-  const listener = decode(new Mesh().compiler.outboundListener("shop"), Listener);
+  const listener = decode(new Mesh().compiler.outboundListener("builtin", "shop"), Listener);
   assert.equal(listener.name, "outbound");
   assert.equal(listener.trafficDirection, 2);
   const manager = managerOf(listener);
@@ -57,7 +57,9 @@ test("the outbound listener takes its routes by the caller's namespace", () => {
 });
 
 test("what is matched is the spelling that is forwarded, and Envoy adds nothing of its own", () => {
-  const manager = managerOf(decode(new Mesh().compiler.outboundListener("shop"), Listener));
+  const manager = managerOf(
+    decode(new Mesh().compiler.outboundListener("builtin", "shop"), Listener),
+  );
   assert.deepEqual([manager.normalizePath, manager.mergeSlashes], [true, true]);
   assert.equal(manager.pathWithEscapedSlashesAction, 2);
   const router = manager.httpFilters.at(-1)?.configType;
@@ -67,8 +69,11 @@ test("what is matched is the spelling that is forwarded, and Envoy adds nothing 
 
 test("an Envoy that shares its host names the port it is to bind", () => {
   const { compiler } = new Mesh();
-  assert.equal(portOf(decode(compiler.outboundListener("shop", 15_101), Listener)), 15_101);
-  assert.equal(portOf(decode(compiler.outboundListener("shop"), Listener)), 15_001);
+  assert.equal(
+    portOf(decode(compiler.outboundListener("envoy", "shop", 15_101), Listener)),
+    15_101,
+  );
+  assert.equal(portOf(decode(compiler.outboundListener("builtin", "shop"), Listener)), 15_001);
 });
 
 test("each port with a meshPort has a listener and a cluster of its own", () => {

@@ -30,10 +30,12 @@ import { serviceNameOf, servicesOf } from "../model/membership.ts";
 import type { Model } from "../model/model.ts";
 import { type Protocol, workloadProtocol } from "../model/service-ports.ts";
 import { compileInboundCluster, idleTimeoutMs, settingsFor } from "./clusters.ts";
+import { forwardFilter } from "./forward-proxy.ts";
 import { compileMatch } from "./http-match.ts";
 import { modeOf } from "./mtls-mode.ts";
 import { BUNDLE_SECRET, inboundName, OUTBOUND_LISTENER, routeTableName } from "./names.ts";
 import { type CompiledResource, compiledResource, type ResourceRef } from "./resource.ts";
+import type { TableKey } from "./route-table.ts";
 import { duration, fromAds, socketAddress, typed, weftMetadata } from "./typed-config.ts";
 import { downstreamTls } from "./upstream-tls.ts";
 
@@ -47,10 +49,16 @@ export const OUTBOUND_PORT = 15_001;
 const NETWORK_FILTERS = "envoy.extensions.filters.network";
 const HCM = `${NETWORK_FILTERS}.http_connection_manager.v3.HttpConnectionManager`;
 
-export function compileOutboundListener(namespace: string, port: number): CompiledResource {
+export function compileOutboundListener({ client, namespace, port }: TableKey): CompiledResource {
   const routes = routeTableName(namespace);
+  const defaults = managerDefaults("outbound");
   const manager = HttpConnectionManager.fromPartial({
-    ...managerDefaults("outbound"),
+    ...defaults,
+    // Without leave for CONNECT Envoy answers 403 where a route has an answer of its own.
+    ...(client === "envoy" && {
+      httpFilters: [forwardFilter(), ...defaults.httpFilters],
+      upgradeConfigs: [...defaults.upgradeConfigs, { upgradeType: "CONNECT" }],
+    }),
     routeSpecifier: { $case: "rds", rds: { configSource: fromAds, routeConfigName: routes } },
   });
   const listener = Listener.fromPartial({

@@ -10,6 +10,9 @@ export const INVALID_CLUSTER = "invalid-backend";
 /** The cluster that takes requests to names outside the mesh. */
 export const PASSTHROUGH_CLUSTER = "passthrough";
 
+/** The same for Envoys, which look the names up. */
+export const FORWARD_CLUSTER = "passthrough-by-name";
+
 export const OUTBOUND_LISTENER = "outbound";
 
 /** The secrets: the agent holds `workload`, the control plane sends `bundle`. */

@@ -21,8 +21,9 @@ const TLS_TYPES = "envoy.extensions.transport_sockets.tls.v3";
 const ALPN = ["http/1.1"];
 
 /**
- * By the endpoint's `tlsMode`; the second matches every endpoint that has none. Where mutual TLS is demanded such
- * an endpoint is asked for it all the same, and fails: the built-in proxy does not even dial it.
+ * By the endpoint's `tlsMode`; the second matches every endpoint that has none. Where mutual TLS is
+ * demanded such an endpoint is asked for it all the same, and fails: the built-in proxy does not
+ * even dial it.
  */
 export function transportSocketMatches(
   sni: string,

@@ -2,7 +2,7 @@
 
 import type { EncodedResource, ResourceMap } from "@weft/xds";
 
-/** The two have no name in common: own names begin with `inbound/`. */
+/** The two have no name in common: own names are `inbound/…` and those of the client's class. */
 export class LayeredMap implements ResourceMap {
   readonly own: ResourceMap;
   readonly shared: ResourceMap;

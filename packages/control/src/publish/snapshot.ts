@@ -50,7 +50,7 @@ export function createGeneration(number: number, clusters: CompiledMap): Generat
 export function fillGeneration(generation: Generation, compiler: Compiler, key: SnapshotKey): void {
   const table = tableKey(key);
   if (!generation.tables.has(table)) {
-    generation.tables.set(table, compiler.routeTable(key.client, key.namespace));
+    generation.tables.set(table, tableOf(compiler, key));
   }
   if (key.workload === null) return;
   const workload = keyOf(key.workload);
@@ -111,13 +111,14 @@ export function assembleSnapshot(
   const table = generation.tables.get(tableKey(key));
   const inbound = key.workload === null ? NO_INBOUND : generation.inbound.get(keyOf(key.workload));
   if (table === undefined || inbound === undefined) return null;
-  const outbound = compiler.outboundListener(key.namespace, key.outboundPort);
+  const outbound = compiler.outboundListener(key.client, key.namespace, key.outboundPort);
   const kept = (typeUrl: string, map: ResourceMap): ResourceMap => {
     const before = previous?.resources.get(typeUrl);
     return before !== undefined && isSameMap(before, map) ? before : map;
   };
   const { clusters } = generation;
-  const own = mapOf(inbound.clusters);
+  const ownClusters = [...inbound.clusters, ...compiler.classClusters(key.client)];
+  const own = mapOf(ownClusters);
   const resources = new Map<string, ResourceMap>([
     [
       typeUrls.cluster,
@@ -129,7 +130,7 @@ export function assembleSnapshot(
     [typeUrls.secret, kept(typeUrls.secret, mapOf([live.bundle]))],
   ]);
   const hash = createHash("sha256").update(digestOf(clusters)).update(digestOf(live.endpoints));
-  for (const one of [...inbound.clusters, outbound, ...inbound.listeners, table, live.bundle]) {
+  for (const one of [...ownClusters, outbound, ...inbound.listeners, table, live.bundle]) {
     hash.update(one.version);
   }
   return { version: hash.digest("hex").slice(0, VERSION_LENGTH), resources };
@@ -156,8 +157,12 @@ export function retainEndpoints(
   return kept.size === endpoints.size ? endpoints : kept;
 }
 
-function tableKey({ client, namespace }: SnapshotKey): string {
-  return `${client}/${namespace}`;
+function tableKey({ client, namespace, outboundPort }: SnapshotKey): string {
+  return `${client}/${namespace}:${client === "envoy" ? outboundPort : ""}`;
+}
+
+function tableOf(compiler: Compiler, key: SnapshotKey): CompiledResource {
+  return compiler.routeTable(key.client, key.namespace, key.outboundPort);
 }
 
 function mapOf(resources: readonly CompiledResource[]): ReadonlyMap<string, CompiledResource> {
