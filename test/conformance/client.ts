@@ -130,8 +130,9 @@ export class RawConnection {
     return this.until((own) => own.hasEnded || own.isClosed, withinMs);
   }
 
+  /** By a reset: a mere FIN could be half of a close, and its request would go on. */
   close(): void {
-    this.socket.destroy();
+    this.socket.resetAndDestroy();
   }
 
   #look(): void {

@@ -14,7 +14,7 @@ import {
   type ProxyOptions,
   type UpstreamAddress,
 } from "@weft/proxy";
-import { silentLogger, systemRuntime } from "@weft/runtime";
+import { createLogger, type Logger, systemClock, systemRuntime } from "@weft/runtime";
 import { parseAllDocuments } from "yaml";
 import { TestAuthority } from "./certificates.ts";
 import { type Answer, RawConnection, send, type Sent } from "./client.ts";
@@ -53,6 +53,7 @@ export class Mesh {
   readonly control: TestControl;
   readonly authority: TestAuthority;
   readonly concurrency: number;
+  readonly faults: string[] = [];
   readonly #members = new Map<string, Member>();
   readonly #objects: readonly WrittenObject[];
   readonly #options: MeshOptions;
@@ -223,6 +224,8 @@ export class Mesh {
       if (!this.#members.has(object.metadata.name)) await this.join(object);
     }
     for (const { program } of this.#members.values()) program.reset();
+    for (const proxy of this.#proxies()) await nothingLeft(proxy);
+    if (this.faults.length > 0) throw new Error(this.faults.splice(0).join("\n"));
     await Promise.all(this.#proxies().map((proxy) => proxy.ready));
     await this.settled();
   }
@@ -231,6 +234,15 @@ export class Mesh {
     for (const connection of this.#raw) connection.close();
     await Promise.all(this.#proxies().map((proxy) => proxy.close()));
     for (const { program } of this.#members.values()) program.close();
+  }
+
+  /** Errors in a proxy's log are failures here. */
+  #logger(): Logger {
+    const write = (line: string): void => {
+      if (process.env["WEFT_TEST_LOG"] !== undefined) process.stderr.write(`${line}\n`);
+      if (line.includes(" error ")) this.faults.push(line);
+    };
+    return createLogger({ clock: systemClock, write });
   }
 
   #member(name: string): Member {
@@ -249,7 +261,7 @@ export class Mesh {
     const spec = object.spec as { ports?: WrittenPort[]; upstreams?: string[] } | undefined;
     const free = { address: "127.0.0.1", preferredPort: 0 };
     return {
-      runtime: systemRuntime(process.env["WEFT_TEST_LOG"] ? {} : { log: silentLogger }),
+      runtime: systemRuntime({ log: this.#logger() }),
       workload: {
         namespace,
         workload: name,
@@ -323,6 +335,21 @@ export function parse(yaml: string): WrittenObject[] {
   return parseAllDocuments(yaml)
     .map((document) => document.toJS() as WrittenObject | null)
     .filter((object) => object !== null);
+}
+
+const leftovers =
+  /^weft_(requests_active|upstream_requests_active\{.*|upstream_requests_pending\{.*|upstream_retries_active\{.*) [^0]/m;
+
+/** No request is counted as under way once all are over: what is admitted is given back. */
+async function nothingLeft(proxy: ProxyHandle): Promise<void> {
+  const { metrics } = proxy.ports;
+  let text = "";
+  await eventually(async () => {
+    text = (await send(metrics, `http://127.0.0.1:${metrics}/metrics`)).body;
+    return !leftovers.test(text);
+  }).catch(() => {
+    throw new Error(`still counted as under way: ${leftovers.exec(text)?.[0] ?? ""}`);
+  });
 }
 
 /** Polls until it holds. */

@@ -27,6 +27,8 @@ export interface EndpointView {
   readonly mtls: boolean;
   readonly openConnections: number;
   readonly activeRequests: number;
+  /** Why the last connection to it failed; "" since one succeeded. */
+  readonly lastFailure: string;
 }
 
 export function endpointsOf(current: Current): EndpointView[] {
@@ -45,6 +47,7 @@ export function endpointsOf(current: Current): EndpointView[] {
         mtls: endpoint.isMtls,
         openConnections: endpoint.pool.openCount,
         activeRequests: endpoint.activeCount,
+        lastFailure: endpoint.lastFailure,
       });
     }
   }

@@ -16,7 +16,7 @@ const metricsType = "text/plain; version=0.0.4; charset=utf-8";
 const jsonType = "application/json";
 const textType = "text/plain; charset=utf-8";
 const notFound: HttpAnswer = { status: 404, contentType: textType, body: "not found\n" };
-const topics = ["config", "listeners", "routes", "clusters", "endpoints", "stats", "status", "log"];
+const topics = ["config", "listeners", "routes", "clusters", "endpoints", "stats", "status"];
 
 export async function openPorts(
   addresses: ProxyAddresses,

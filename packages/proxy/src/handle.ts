@@ -108,7 +108,6 @@ export type ProxyTopic =
   | "clusters"
   | "endpoints"
   | "stats"
-  | "log"
   | "explain"
   | "status";
 

@@ -88,7 +88,7 @@ class Proxy implements ProxyHandle {
   }
 
   async open(): Promise<void> {
-    const { options } = { options: this.#options };
+    const options = this.#options;
     const { runtime } = options;
     this.#servicePorts = await openPorts(options.addresses, this.#topics(), () => this.isReady);
     const canShare = canShareListeners();

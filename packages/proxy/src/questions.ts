@@ -134,7 +134,7 @@ async function endpoints(sources: TopicSources): Promise<unknown[]> {
       openConnections: same.reduce((sum, other) => sum + other.openConnections, 0),
       activeRequests: same.reduce((sum, other) => sum + other.activeRequests, 0),
       ejected: verdict?.isEjected ?? false,
-      reason: verdict?.reason ?? "",
+      reason: verdict?.reason || view.lastFailure,
     };
   });
 }

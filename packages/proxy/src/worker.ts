@@ -5,6 +5,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import {
   type ByteSocket,
   flushWrites,
+  handleFaults,
   type LogFields,
   type Logger,
   type LogLevel,
@@ -34,6 +35,7 @@ function main(): void {
   const runtime = systemRuntime({ log: postingLogger(post, {}) });
   const thread = createThread(start, runtime, post);
   const listeners = new Map<string, Listener>();
+  handleFaults((error) => logFault(runtime.log, error));
   runtime.timers.every(
     sweepMs,
     () => {
@@ -81,6 +83,12 @@ function main(): void {
   post({ kind: "started" });
 }
 
+/** A bug: it ends the connection it was met on, and nothing else. */
+function logFault(log: Logger, error: unknown): void {
+  const stack = error instanceof Error ? (error.stack ?? String(error)) : String(error);
+  log.error("a connection met a bug", { stack });
+}
+
 function createThread(
   start: WorkerStart,
   runtime: ReturnType<typeof systemRuntime>,
@@ -93,7 +101,9 @@ function createThread(
     clock: runtime.clock,
     random: runtime.random,
     log: runtime.log,
-    wheel: new TimerWheel(runtime.clock, runtime.timers, flushWrites),
+    wheel: new TimerWheel(runtime.clock, runtime.timers, flushWrites, (error) =>
+      logFault(runtime.log, error),
+    ),
     settings: start.settings,
     current: new Current(runtime.clock, runtime.timers, {
       onConfigured: (version) => post({ kind: "configured", version }),

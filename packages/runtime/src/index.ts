@@ -36,6 +36,7 @@ export {
   type ConnectOptions,
   connectPlain,
   flushWrites,
+  handleFaults,
   type SocketOwner,
 } from "./net.ts";
 export { TimerWheel, type WheelOwner, WheelTimer } from "./timer-wheel.ts";

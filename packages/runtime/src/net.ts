@@ -4,7 +4,7 @@
 // the event's handler returns. Owners are objects with methods: no closure, promise or listener per
 // request.
 //
-// Two seams of Node are used here and nowhere else (docs/decisions/0010): an accepted connection's
+// Two seams of Node are used here and nowhere else (docs/decisions/0019): an accepted connection's
 // handle is given to a socket with `onread`, and `push` of a TLS socket is replaced, so that bytes
 // do not pass through the stream machinery.
 
@@ -75,6 +75,22 @@ let gatherOwner: TcpSocket | null = null;
  */
 export function flushWrites(): void {
   if (gatherOwner !== null) flushGather(gatherOwner);
+}
+
+let onFault: ((error: unknown) => void) | null = null;
+
+/**
+ * Takes what an owner throws: a bug, which then costs its connection and not the thread. Without a
+ * handler it is thrown on.
+ */
+export function handleFaults(handler: (error: unknown) => void): void {
+  onFault = handler;
+}
+
+function faulted(own: TcpSocket, error: unknown): void {
+  if (onFault === null) throw error;
+  onFault(error);
+  own.destroy();
 }
 
 const noOwner: SocketOwner = {
@@ -239,8 +255,12 @@ class TcpSocket implements ByteSocket {
     if (this.isClosed) return;
     this.isClosed = true;
     if (gatherOwner === this) dropGather();
-    this.owner.onClosed(this.#errorCode);
-    flushWrites();
+    try {
+      this.owner.onClosed(this.#errorCode);
+      flushWrites();
+    } catch (error) {
+      faulted(this, error);
+    }
   }
 
   /** Leaves the Node socket to somebody else (TLS over it), as if it had never been here. */
@@ -295,23 +315,41 @@ function onSocketDrain(this: Socket): void {
   const own = (this as Attached).weft;
   if (own === undefined || own.isClosed) return;
   own.isBlocked = false;
-  own.owner.onDrain();
-  flushWrites();
+  try {
+    own.owner.onDrain();
+    flushWrites();
+  } catch (error) {
+    faulted(own, error);
+  }
 }
 
 function onSocketConnected(this: Socket): void {
   const own = (this as Attached).weft;
   if (own === undefined || own.isClosed) return;
-  own.owner.onConnected();
-  flushWrites();
+  try {
+    own.owner.onConnected();
+    flushWrites();
+  } catch (error) {
+    faulted(own, error);
+  }
 }
 
 /** Node calls it with the bytes of a TLS read, or null at the peer's end. False stops reading. */
 function pushTls(this: Socket, chunk: Buffer | null): boolean {
   const own = (this as Attached).weft;
   if (own === undefined || own.isClosed) return false;
-  own.received(chunk);
-  flushWrites();
+  return deliver(own, chunk);
+}
+
+/** False stops reading. */
+function deliver(own: TcpSocket, bytes: Buffer | null): boolean {
+  try {
+    own.received(bytes);
+    flushWrites();
+  } catch (error) {
+    faulted(own, error);
+    return false;
+  }
   return !own.isPaused;
 }
 
@@ -319,8 +357,7 @@ function pushTls(this: Socket, chunk: Buffer | null): boolean {
 function pushPlain(this: Socket, chunk: Buffer | null): boolean {
   const own = (this as Attached).weft;
   if (own === undefined || own.isClosed) return false;
-  if (chunk === null) own.received(null);
-  flushWrites();
+  if (chunk === null) deliver(own, null);
   return false;
 }
 
@@ -335,9 +372,7 @@ function readInto(): {
     buffer: readBuffer,
     callback(length) {
       if (own === undefined || own.isClosed) return false;
-      own.owner.onBytes(readBuffer.subarray(0, length));
-      flushWrites();
-      return !own.isPaused;
+      return deliver(own, readBuffer.subarray(0, length));
     },
     bind(socket) {
       own = (socket as Attached).weft;

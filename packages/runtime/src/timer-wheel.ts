@@ -43,6 +43,8 @@ export class TimerWheel {
   readonly #timers: Timers;
   /** Called after a tick that fired something. */
   readonly #afterTick: () => void;
+  /** Takes what an owner throws; without it the error is thrown on. */
+  readonly #onFault: ((error: unknown) => void) | null;
   readonly #slots: (WheelTimer | null)[] = new Array<WheelTimer | null>(slotCount).fill(null);
   #doneTick: number;
   #setCount = 0;
@@ -50,7 +52,13 @@ export class TimerWheel {
   #alarmTick = 0;
   #isClosed = false;
 
-  constructor(clock: Clock, timers: Timers, afterTick: () => void = () => {}) {
+  constructor(
+    clock: Clock,
+    timers: Timers,
+    afterTick: () => void = () => {},
+    onFault: ((error: unknown) => void) | null = null,
+  ) {
+    this.#onFault = onFault;
     this.#clock = clock;
     this.#timers = timers;
     this.#afterTick = afterTick;
@@ -142,7 +150,12 @@ export class TimerWheel {
     for (const due of expired) {
       if (due.dueTick !== expiredTick) continue;
       due.dueTick = 0;
-      due.owner.onTimeout(due.kind);
+      try {
+        due.owner.onTimeout(due.kind);
+      } catch (error) {
+        if (this.#onFault === null) throw error;
+        this.#onFault(error);
+      }
     }
     return expired.length > 0;
   }

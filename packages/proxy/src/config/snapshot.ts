@@ -43,7 +43,7 @@ export function decodeSnapshot(bytes: Uint8Array): ResourceChange[] | null {
   let at = listEnd + 1;
   for (const { typeUrl, name, version, length } of listed) {
     // Copied: rows keep slices of it, and the file's bytes are the caller's.
-    const resource = Uint8Array.prototype.slice.call(buffer, at, at + length);
+    const resource = Uint8Array.from(buffer.subarray(at, at + length));
     if (resource.length !== length) return null;
     at += length;
     const resources = byType.get(typeUrl) ?? [];

@@ -20,6 +20,11 @@ const localSecret = "workload";
 const bundleSecret = "bundle";
 const namedTypes = [typeUrls.endpoint, typeUrls.route, typeUrls.secret] as const;
 
+/** A copy: the bytes are a view of a whole response, which would be kept and cloned with them. */
+function own({ name, version, resource }: ResourceBytes): ResourceBytes {
+  return { name, version, resource: Uint8Array.from(resource) };
+}
+
 type Subscriber = Pick<XdsClient, "subscribe" | "unsubscribe">;
 
 export class Subscriptions {
@@ -63,7 +68,8 @@ export class Subscriptions {
   }
 
   readonly handler: XdsClientHandler = {
-    onUpdate: (typeUrl, changed, removed) => this.#onUpdate({ typeUrl, changed, removed }),
+    onUpdate: (typeUrl, changed, removed) =>
+      this.#onUpdate({ typeUrl, changed: changed.map(own), removed }),
     onConnected: () => this.#events.onConnection(true),
     onDisconnected: () => this.#events.onConnection(false),
   };

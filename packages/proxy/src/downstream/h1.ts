@@ -281,18 +281,23 @@ export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drain
   #writeHead(head: ResponseHead): void {
     const { status, reason, headers, framing, contentLength, keepAlive, upgrade } = head;
     const peerMinorVersion = this.#minorVersion;
-    this.socket.write(
-      writeResponseHead({
-        status,
-        reason,
-        headers,
-        framing,
-        contentLength,
-        keepAlive,
-        upgrade,
-        peerMinorVersion,
-      }),
-    );
+    const fields = {
+      status,
+      reason,
+      headers,
+      framing,
+      contentLength,
+      keepAlive,
+      upgrade,
+      peerMinorVersion,
+    };
+    try {
+      this.socket.write(writeResponseHead(fields));
+    } catch (error) {
+      // The writer refuses what could end a field (http-cases H33): an edit of the route made it.
+      this.entry.thread.log.error("a response cannot be written", { reason: String(error) });
+      this.abort();
+    }
   }
 
   /** Takes bytes through the parser, message by message, until one must wait. */

@@ -162,7 +162,7 @@ export class Attempt implements UpstreamUser, WheelOwner {
       x.downstream.abort();
       return finish(x);
     }
-    if (isRace && !x.hasReplayed && isReplayable(x)) {
+    if (isRace && !x.hasReplayed && isReplayable(x) && takesBudget(x)) {
       x.hasReplayed = true;
       return tryAgain(x, this);
     }
@@ -233,9 +233,15 @@ function failed(x: Exchange, attempt: Attempt, flag: Flag, failure: AttemptFailu
 function mayTryAgain(x: Exchange, retry: RetryRow): boolean {
   if (x.retryCount >= retry.attempts) return false;
   if (x.body !== null && !x.body.canReplay) return false;
+  if (!takesBudget(x)) return false;
+  x.retryCount++;
+  return true;
+}
+
+/** Whether the cluster's retry budget, over all workers, has room for one more attempt. */
+function takesBudget(x: Exchange): boolean {
   const cluster = x.cluster as Cluster;
   if (!admitRetry(cluster.row.retryBudget, cluster.breaker, x.thread.clock.nowMs())) return false;
-  x.retryCount++;
   x.owesRetry = true;
   cluster.countRetry();
   return true;

@@ -14,7 +14,10 @@ const requestIdMax = 128;
 export function setIdentityHeaders(x: Exchange): void {
   const { headers } = x.request;
   if (hasIdentityHeader(headers)) {
-    x.wantsExplanation = headerValue(headers, explainHeader) !== null;
+    const isAsked = headerValue(headers, explainHeader) !== null;
+    // Only the proxy of a program of its own keeps records: any caller could ask for them.
+    x.wantsExplanation =
+      isAsked && x.thread.settings.explain && x.listener?.direction === "outbound";
     removeIdentityHeaders(headers);
   }
   if (x.entry.peer.clientCertificate !== "") {

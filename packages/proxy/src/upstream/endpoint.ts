@@ -32,11 +32,12 @@ export class Endpoint implements Candidate {
   activeCount = 0;
   slot: SlotCounters | null = null;
   isRemoved = false;
+  /** Why the last connection to it failed, e.g. ECONNREFUSED; "" since one succeeded. */
+  lastFailure = "";
   /** The last label set counted here, most often the next one too. */
   lastCell: StatsCell | null = null;
   #session: Buffer | null = null;
   #sessionContext: TlsContext | null = null;
-  readonly #keepSession: (session: Buffer) => void;
 
   constructor(cluster: Cluster, row: EndpointRow, transport: TransportRow) {
     this.cluster = cluster;
@@ -47,10 +48,6 @@ export class Endpoint implements Candidate {
     this.address = program?.address ?? row.address;
     this.port = program?.port ?? row.port;
     this.pool = new Pool(this);
-    this.#keepSession = (session) => {
-      this.#session = session;
-      this.#sessionContext = this.thread.identity.context;
-    };
   }
 
   get isMtls(): boolean {
@@ -82,7 +79,10 @@ export class Endpoint implements Candidate {
         alpnProtocols: tls.alpn,
         peerIdentities: this.#peerIdentities(tls.identities),
         session: this.#sessionContext === context ? this.#session : null,
-        onSession: this.#keepSession,
+        onSession: (session) => {
+          this.#session = session;
+          this.#sessionContext = context;
+        },
       },
       owner,
     );

@@ -134,6 +134,7 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
 
   onConnected(): void {
     this.#isConnected = true;
+    this.#pool.endpoint.lastFailure = "";
     this.#cancelConnectTimer();
     this.#idleSinceMs = this.#pool.endpoint.thread.clock.monotonicMs();
     this.#pool.connected(this);
@@ -170,6 +171,7 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
     this.#uncount();
     if (!this.#isConnected) {
       this.#cancelConnectTimer();
+      this.#pool.endpoint.lastFailure = errorCode === "" ? "timed out" : errorCode;
       return this.#pool.failed(this, connectFlag(errorCode));
     }
     const user = this.#user;
