@@ -6,6 +6,7 @@ import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { allKinds } from "@weft/api";
 import { errorTable, localErrorTable } from "../packages/control/src/error-table.ts";
+import { reasonTable } from "../packages/control/src/rest/reason-table.ts";
 import { flagRows } from "../packages/proxy/src/telemetry/response-flags.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
@@ -43,6 +44,13 @@ function unknownCodes(): string[] {
       problems.add(`${file}: "${code}" has no row in packages/control/src/error-table.ts`);
     }
   }
+  for (const file of globSync("packages/control/src/rest/**/*.ts", { cwd: root })) {
+    const text = readFileSync(path.join(root, file), "utf8");
+    for (const [, reason = ""] of text.matchAll(/new StatusError\(\d+, "([A-Za-z]+)"/g)) {
+      if (!(reason in reasonTable))
+        problems.add(`${file}: "${reason}" has no row in reason-table.ts`);
+    }
+  }
   return [...problems];
 }
 
@@ -60,9 +68,15 @@ function errorsPage(): string {
     row.meaning,
     row.hint,
   ]);
+  const reasons = Object.entries(reasonTable).map(([reason, row]) => [
+    `\`${reason}\``,
+    row.meaning,
+    row.hint,
+    String(row.httpStatus),
+  ]);
   return page(
     "Errors",
-    "packages/control/src/error-table.ts",
+    "packages/control/src/error-table.ts and rest/reason-table.ts",
     "Every error has a stable code. Commands print one sentence and a hint on standard error, or with",
     '`-o json` `{"error":{"code","message","hint"}}`; the exit code is 1 when the thing asked for failed',
     "and 2 when the command was not written right. Over gRPC the status message begins with the code.",
@@ -77,9 +91,10 @@ function errorsPage(): string {
     "",
     "## Of the object API",
     "",
-    "Objects are served as Kubernetes serves them: an error is a `Status` whose `reason` (`NotFound`,",
-    "`AlreadyExists`, `Conflict`, `Invalid`, `Expired`, …) stands where a code would; `Invalid` lists",
-    "every wrong field by its path in `details.causes`.",
+    "Objects are served as Kubernetes serves them: an error is a `Status`, whose `reason` stands where",
+    "a code would. The exit code is 1.",
+    "",
+    ...markdownTable(["Reason", "When", "What to do", "HTTP"], sorted(reasons)),
   );
 }
 
