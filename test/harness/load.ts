@@ -18,6 +18,8 @@ export interface Outcome {
 export interface LoadOptions {
   /** In messages. */
   readonly name?: string;
+  /** Default GET. */
+  readonly method?: string;
   readonly port: number;
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -74,7 +76,7 @@ export class SteadyLoad {
   }
 
   #send(): void {
-    const { headers, path = "/", port } = this.#options;
+    const { headers, method = "GET", path = "/", port } = this.#options;
     const atMs = this.elapsedMs;
     this.#inFlight++;
     let isDone = false;
@@ -88,6 +90,7 @@ export class SteadyLoad {
       {
         host: "127.0.0.1",
         port,
+        method,
         path,
         agent: this.#agent,
         ...(headers === undefined ? {} : { headers }),
