@@ -40,6 +40,11 @@ export function start(
   child.stderr?.on("data", (chunk: Buffer) => (text += chunk.toString()));
   const exit = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
   exit.catch(() => {});
+  /** A detached process leads a group of its own, which ends with it. */
+  const signal = (name: NodeJS.Signals): void => {
+    if (options.detached !== true || child.pid === undefined) child.kill(name);
+    else process.kill(-child.pid, name);
+  };
   const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
   const started: Started = {
     child,
@@ -70,11 +75,11 @@ export function start(
       }
       return { code: child.exitCode, signal: child.signalCode };
     },
-    async stop(signal = "SIGTERM") {
+    async stop(name = "SIGTERM") {
       if (isOver() || child.pid === undefined) return;
-      child.kill(signal);
+      signal(name);
       const timer = delay(15_000, "late" as const, { ref: false });
-      if ((await Promise.race([exit, timer])) === "late") child.kill("SIGKILL");
+      if ((await Promise.race([exit, timer])) === "late") signal("SIGKILL");
     },
   };
   context.after(() => started.stop());
