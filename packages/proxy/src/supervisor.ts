@@ -191,6 +191,10 @@ export class Supervisor {
         break;
       case "configured":
         running.version = message.version;
+        this.#runtime.log.debug("a worker runs the configuration", {
+          worker: running.number,
+          version: message.version,
+        });
         this.#events.onConfigured();
         break;
       case "report":
