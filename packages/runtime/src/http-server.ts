@@ -1,7 +1,8 @@
 // A small HTTP server for people and probes (metrics, readiness, admin), never for user traffic:
-// handlers are functions from request to answer.
+// handlers are functions from request to answer. Node's HTTP is loaded when the
+// first server opens: the worker threads, which import this package too, never need it.
 
-import { createServer, type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 
 export interface HttpQuestion {
   readonly method: string;
@@ -32,6 +33,7 @@ export interface SmallHttpServer {
 
 /** Rejects when not even a free port of that address can be had. */
 export function openHttpServer(options: HttpServerOptions): Promise<SmallHttpServer> {
+  const { createServer } = process.getBuiltinModule("node:http");
   const server = createServer((request, response) => {
     void ask(options, request).then((answer) => {
       response.writeHead(answer.status, { "content-type": answer.contentType });
