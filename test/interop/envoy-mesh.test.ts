@@ -127,6 +127,7 @@ test(`Envoys take ${changeCount} changes through the API among our sidecars`, {
   for (let at = 0; at < changeCount; at++) {
     if (arrivals.has(at)) await serve("reviews", `v${at}`);
     else if (at === departure) {
+      await mesh.ready("reviews", 2);
       leaving?.child.kill("SIGTERM");
       await leaving?.ended();
     } else {
