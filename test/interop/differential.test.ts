@@ -249,15 +249,16 @@ function comparable(recorded: Recorded): Recorded {
 /** One line for each thing that is not the same: `what: built-in | Envoy`. */
 function differences(own: Outcome, envoys: Outcome): string[] {
   const lines: string[] = [];
-  // Its own answer with a reason, which only the built-in proxy gives.
-  const hasFlag = own.headers.some((header) => header.startsWith("x-weft-flag: "));
+  // Its own answer with a reason; Envoy has one where a route says it.
+  const hasFlag = ({ headers }: Outcome): boolean =>
+    headers.some((header) => header.startsWith("x-weft-flag: "));
   const compare = (what: string, a: unknown, b: unknown): void => {
     if (a !== b) lines.push(`${what}: ${String(a)} | ${String(b)}`);
   };
   compare("status", own.status, envoys.status);
   compare("requests", own.seen.length, envoys.seen.length);
   if (own.status !== envoys.status) return lines;
-  if (!hasFlag) {
+  if (hasFlag(own) === hasFlag(envoys)) {
     const [mine, theirs] = [own, envoys].map((one) => one.headers.map(withoutDefaultPort));
     compareLists("header", mine ?? [], theirs ?? [], lines);
     compare("body", own.body.slice(0, 200), envoys.body.slice(0, 200));

@@ -88,6 +88,7 @@ export function forwardRoutes(): Route[] {
 export function alsoForConnect(route: Route): Route[] {
   const tunnel = connectOnly(`${route.name}-tunnel`);
   tunnel.action = route.action;
+  tunnel.responseHeadersToAdd = route.responseHeadersToAdd;
   tunnel.metadata = route.metadata;
   return [tunnel, route];
 }

@@ -184,6 +184,11 @@ function find(
   return filters?.find((filter) => filter.type === type);
 }
 
+/** The header by which the built-in proxy says why it answers; said by Envoy as well. */
+export function flagHeader(flag: string): HeaderValueOption {
+  return option({ name: "x-weft-flag", value: flag }, OVERWRITE_IF_EXISTS_OR_ADD);
+}
+
 function addsOf(modifier: HttpHeaderModifier | undefined): HeaderValueOption[] {
   return [
     ...(modifier?.set ?? []).map((one) => option(one, OVERWRITE_IF_EXISTS_OR_ADD)),

@@ -26,6 +26,7 @@ import { chooseCluster, type ClusterChoice, idleTimeoutMs, type NamedPort } from
 import { requestSettingsFor } from "./clusters.ts";
 import {
   compileRedirect,
+  flagHeader,
   headerEdits,
   hostRewrite,
   pathRewrite,
@@ -352,7 +353,7 @@ function policiesOf(request: RequestSettings, choices: readonly ClusterChoice[])
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, policy]) => policy);
 }
 
-/** A route for everything that answers by itself. */
+/** A route for everything that answers by itself; a flag in its metadata goes into the answer. */
 export function directRoute(
   name: string,
   status: number,
@@ -364,6 +365,8 @@ export function directRoute(
     match: compileMatch({}),
     metadata: weftMetadata(metadata),
   });
+  const { flag } = metadata;
+  if (typeof flag === "string") route.responseHeadersToAdd = [flagHeader(flag)];
   route.action = directAction(status, body);
   return route;
 }

@@ -46,6 +46,8 @@ test("any other port of a service is answered 404 with a flag, also the one left
   ]);
   assert.deepEqual(host.routes.map(outcome), ["404"]);
   assert.deepEqual(weft(host.routes[0] ?? assert.fail()), { flag: "NP" });
+  const [said, ...more] = host.routes[0]?.responseHeadersToAdd ?? [];
+  assert.deepEqual([said?.header?.key, said?.header?.value, more], ["x-weft-flag", "NP", []]);
   const without = mesh.host("shop", "alt.shop.svc.cluster.local:*").domains;
   assert.ok(without.includes("alt") && without.includes("alt.shop"));
 });
