@@ -116,6 +116,7 @@ test("the program and its end", { timeout: 240_000, concurrency: 2 }, async (con
     assert.equal(environment["NODE_USE_ENV_PROXY"], "1");
     assert.equal(environment["no_proxy"], "localhost,127.0.0.1,::1");
     assert.match(environment["NODE_OPTIONS"] ?? "", /^--import file:.*node-proxy\.mjs$/);
+    assert.equal("NODE_COMPILE_CACHE" in environment, false, "our cache is our own");
     assert.match(environment["WEFT_UPSTREAM_CATALOG_DEFAULT_80"] ?? "", /^127\.0\.0\.1:\d+$/);
     await workload.stop();
     assert.equal(workload.child.exitCode, 0, workload.output());

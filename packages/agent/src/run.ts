@@ -2,6 +2,7 @@
 // leave the mesh, drain, stop the program; on the program's death, leave at once and exit with its
 // code.
 
+import { releaseMemory } from "@weft/runtime";
 import { Agent } from "./agent.ts";
 import { AgentFailure } from "./failure.ts";
 import type { AgentOptions } from "./options.ts";
@@ -18,6 +19,8 @@ export interface RunOptions extends AgentOptions {
 }
 
 const killAfterMs = 10_000;
+/** By then everything is loaded and the first configuration is in force. */
+const settledAfterMs = 5_000;
 const nodeShimUrl = new URL("../shim/node-proxy.mjs", import.meta.url).href;
 
 /**
@@ -31,6 +34,7 @@ export async function runWorkload(options: RunOptions): Promise<number> {
       await Promise.race([agent.leave(0), aborted(options.stopNow)]);
       return 0;
     }
+    options.runtime.timers.after(settledAfterMs, releaseMemory, { background: true });
     if (options.command !== null) return await superviseProgram(agent, options, options.command);
     agent.watchHealth();
     await Promise.race([stopped, agent.failed]);

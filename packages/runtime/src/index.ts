@@ -9,6 +9,7 @@ export {
   type LogLevel,
   silentLogger,
 } from "./log.ts";
+export { releaseMemory } from "./memory.ts";
 export { jitter, type Random } from "./random.ts";
 export type { Runtime } from "./runtime.ts";
 export { SimClock } from "./sim/clock.ts";

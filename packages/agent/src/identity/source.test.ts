@@ -1,11 +1,7 @@
 import assert from "node:assert/strict";
-import { createPublicKey } from "node:crypto";
 import { test } from "node:test";
-import { CertificationRequest } from "@peculiar/asn1-csr";
-import { AsnConvert } from "@peculiar/asn1-schema";
 import { seededRandom, silentLogger, SimClock } from "@weft/runtime";
 import { SignCertificateResponse } from "@weft/xds/messages/weft/v1/identity.js";
-import { createKeyAndRequest } from "./csr.ts";
 import { decodeIdentity, encodeIdentity, type Identity, IdentitySource } from "./source.ts";
 
 const hourMs = 3_600_000;
@@ -43,15 +39,6 @@ function open(ttlMs: number): Rig {
   });
   return Object.assign(rig, { source });
 }
-
-test("the request is a PKCS#10 that proves its key and names nothing", () => {
-  const { csr, privateKey } = createKeyAndRequest();
-  const request = AsnConvert.parse(csr, CertificationRequest);
-  assert.equal(request.certificationRequestInfo.subject.length, 0);
-  const spki = AsnConvert.serialize(request.certificationRequestInfo.subjectPKInfo);
-  const own = createPublicKey(privateKey).export({ type: "spki", format: "der" });
-  assert.deepEqual(Buffer.from(spki), own);
-});
 
 test("renewal comes at half of the life, a tenth earlier or later", async () => {
   const rig = open(24 * hourMs);
