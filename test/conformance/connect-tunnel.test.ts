@@ -79,7 +79,10 @@ behaviour(
   "CONNECT to a host outside the mesh tunnels there, unless only registered services may be called",
   import.meta.url,
   async (mesh) => {
-    const outside = createServer((socket) => socket.end("from outside"));
+    const outside = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.end("from outside");
+    });
     await new Promise<void>((resolve) => outside.listen(0, "127.0.0.1", resolve));
     const { port } = outside.address() as { port: number };
     const connection = await connect(mesh, `127.0.0.1:${port}`);

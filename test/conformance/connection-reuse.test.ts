@@ -83,6 +83,37 @@ behaviour(
 );
 
 behaviour(
+  "an endpoint that closes idle connections without a word is learned",
+  import.meta.url,
+  async (mesh) => {
+    const idleMs = 600;
+    mesh.program("legacy-1").speak((socket: Socket) => {
+      let timer = setTimeout(() => socket.destroy(), idleMs);
+      socket.on("data", () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => socket.destroy(), idleMs);
+        socket.write(ok);
+      });
+    });
+    const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+    // Two closes on each worker teach it; several connections make sure that each has one.
+    for (let round = 0; round < 3; round++) {
+      await Promise.all(
+        Array.from({ length: 16 }, () => mesh.send("web", "http://legacy/", { method: "POST" })),
+      );
+      await pause(idleMs + 200);
+    }
+    const before = mesh.program("legacy-1").connectionCount;
+    for (let round = 0; round < 4; round++) {
+      assert.equal((await mesh.send("web", "http://legacy/", { method: "POST" })).status, 200);
+      // Later than four fifths of the time, before its end: a kept connection would still be open.
+      await pause(idleMs * 0.9);
+    }
+    assert.equal(mesh.program("legacy-1").connectionCount - before, 4);
+  },
+);
+
+behaviour(
   "bytes that nobody asked for make a kept connection useless",
   import.meta.url,
   async (mesh) => {

@@ -54,6 +54,8 @@ export class Mesh {
   readonly authority: TestAuthority;
   readonly concurrency: number;
   readonly faults: string[] = [];
+  /** Everything the proxies logged. */
+  readonly lines: string[] = [];
   readonly #members = new Map<string, Member>();
   readonly #objects: readonly WrittenObject[];
   readonly #options: MeshOptions;
@@ -240,6 +242,7 @@ export class Mesh {
   #logger(): Logger {
     const write = (line: string): void => {
       if (process.env["WEFT_TEST_LOG"] !== undefined) process.stderr.write(`${line}\n`);
+      this.lines.push(line);
       if (line.includes(" error ")) this.faults.push(line);
     };
     return createLogger({ clock: systemClock, write });
@@ -337,8 +340,7 @@ export function parse(yaml: string): WrittenObject[] {
     .filter((object) => object !== null);
 }
 
-const leftovers =
-  /^weft_(requests_active|upstream_requests_active\{.*|upstream_requests_pending\{.*|upstream_retries_active\{.*) [^0]/m;
+const leftovers = /^weft_(upstream_)?(requests|requests_pending|retries)(_active)?(\{.*)? [^0]/m;
 
 /** No request is counted as under way once all are over: what is admitted is given back. */
 async function nothingLeft(proxy: ProxyHandle): Promise<void> {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
-import { behaviour, type Mesh } from "./harness.ts";
+import { behaviour, eventually, type Mesh } from "./harness.ts";
 import { send } from "./client.ts";
 
 async function metrics(mesh: Mesh, name: string): Promise<string> {
@@ -189,6 +189,28 @@ behaviour(
     assert.equal(rebound.status, 403);
     await assert.rejects(mesh.proxy("web").ask("nonsense", {}), /cannot answer/);
   },
+);
+
+behaviour(
+  "the access log has one line per request, with the configuration it ran under",
+  import.meta.url,
+  async (mesh) => {
+    mesh.lines.length = 0;
+    await mesh.send("web", "http://catalog/items/7?q=secret");
+    await eventually(() => mesh.lines.filter((line) => line.includes("request")).length >= 2);
+    const line = mesh.lines.find((one) => one.includes("direction=outbound")) ?? "";
+    for (const field of [
+      "method=GET",
+      "path=/items/7",
+      "status=200",
+      "route=default/catalog/items",
+    ]) {
+      assert.ok(line.includes(field), `${field} in ${line}`);
+    }
+    assert.ok(line.includes(`configVersion=${mesh.proxy("web").configVersion}`));
+    assert.ok(!line.includes("secret"), "a query may hold secrets");
+  },
+  { accessLog: true },
 );
 
 test("every flag has its own code", async () => {

@@ -13,6 +13,8 @@ export interface WorkerStart {
   readonly number: number;
   readonly settings: ThreadSettings;
   readonly accessLog: boolean;
+  /** Where the main thread keeps compiled code; null when it does not. */
+  readonly compileCacheDir: string | null;
 }
 
 export interface ClusterShare extends SharedCounters {

@@ -2,6 +2,8 @@
 // replaced when they die, on the same sockets. A request in flight inside a dead worker is lost;
 // a connection that waits to be accepted is not.
 
+import { getCompileCacheDir } from "node:module";
+import { dirname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { BoundListener, Runtime } from "@weft/runtime";
 import type { FromWorker, ListenOrder, ToWorker, WorkerReport, WorkerStart } from "./messages.ts";
@@ -45,7 +47,7 @@ interface Running {
 
 export class Supervisor {
   readonly #runtime: Runtime;
-  readonly #start: Omit<WorkerStart, "number">;
+  readonly #start: Omit<WorkerStart, "number" | "compileCacheDir">;
   readonly #listeners: readonly SharedListener[];
   readonly #events: SupervisorEvents;
   readonly #running = new Map<number, Running>();
@@ -59,7 +61,7 @@ export class Supervisor {
 
   constructor(
     runtime: Runtime,
-    start: Omit<WorkerStart, "number">,
+    start: Omit<WorkerStart, "number" | "compileCacheDir">,
     listeners: readonly SharedListener[],
     events: SupervisorEvents,
   ) {
@@ -137,9 +139,14 @@ export class Supervisor {
   }
 
   #spawn(number: number): void {
-    const isSource = import.meta.url.endsWith(".ts");
-    const start: WorkerStart = { ...this.#start, number };
-    const worker = new Worker(new URL(isSource ? "./worker.ts" : "./worker.js", import.meta.url), {
+    const entry = import.meta.url.endsWith(".ts") ? "./start-worker.ts" : "./start-worker.js";
+    const cacheDir = getCompileCacheDir();
+    const start: WorkerStart = {
+      ...this.#start,
+      number,
+      compileCacheDir: cacheDir === undefined ? null : dirname(cacheDir),
+    };
+    const worker = new Worker(new URL(entry, import.meta.url), {
       workerData: start,
       resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
       name: `weft-worker-${number}`,

@@ -1,6 +1,7 @@
-// Entry of a worker thread: makes its `Thread`, listens where it is told to and does what the
+// A worker thread: makes its `Thread`, listens where it is told to and does what the
 // main thread says. Requests run here and nowhere else (decision D4).
 
+import { flushCompileCache } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
 import {
   type ByteSocket,
@@ -26,6 +27,7 @@ import { ThreadIdentity } from "./tls/identity.ts";
 
 const sweepMs = 1000;
 const drainLookMs = 20;
+const cacheFlushMs = 3000;
 
 function main(): void {
   const port = parentPort;
@@ -80,6 +82,8 @@ function main(): void {
     }
     flushWrites();
   });
+  // A thread that is terminated writes nothing: what was compiled is kept for the next one now.
+  runtime.timers.after(cacheFlushMs, flushCompileCache, { background: true });
   post({ kind: "started" });
 }
 

@@ -1,0 +1,184 @@
+// Mutual TLS as the proxies use it, below HTTP: who is spoken to, what a session may be resumed by.
+
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import {
+  acceptConnections,
+  adoptAccepted,
+  type ByteSocket,
+  connectTls,
+  createTlsAcceptor,
+  createTlsContext,
+  peerCertificateOf,
+  type SocketOwner,
+  type TlsAcceptor,
+  type TlsContext,
+  wrongPeerIdentity,
+} from "@weft/runtime";
+import { TestAuthority } from "./certificates.ts";
+
+let authority: TestAuthority;
+
+before(async () => {
+  authority = await TestAuthority.create();
+});
+
+async function contextFor(...uris: string[]): Promise<TlsContext> {
+  return createTlsContext(await authority.issue(uris[0] ?? "", uris));
+}
+
+/** Accepts, reads the first bytes, then hands the connection to TLS, as a listener does. */
+async function serve(
+  context: TlsContext,
+): Promise<{ port: number; tls: TlsAcceptor; peers: string[]; close: () => void }> {
+  const peers: string[] = [];
+  const open: ByteSocket[] = [];
+  const tls = createTlsAcceptor({
+    context,
+    alpnProtocols: ["http/1.1"],
+    handshakeTimeoutMs: 5000,
+    ticketKeys: Buffer.alloc(48, 7),
+    onFailed: (code) => peers.push(`failed ${code}`),
+    onSecure(socket) {
+      open.push(socket);
+      peers.push(peerCertificateOf(socket)?.spiffeId ?? "none");
+      socket.owner = {
+        onConnected() {},
+        onBytes: (bytes) => void socket.write(bytes),
+        onEnd: () => socket.destroySoon(),
+        onDrain() {},
+        onClosed() {},
+      };
+      socket.resume();
+    },
+  });
+  const port = await new Promise<number>((resolve) => {
+    const acceptor = acceptConnections({
+      fd: null,
+      address: "127.0.0.1",
+      port: 0,
+      onListening: resolve,
+      onError: (error) => assert.fail(error.message),
+      onConnection(accepted) {
+        const socket = adoptAccepted(accepted);
+        open.push(socket);
+        socket.owner = {
+          onConnected() {},
+          onBytes(bytes) {
+            socket.pause();
+            tls.accept(socket, bytes);
+          },
+          onEnd() {},
+          onDrain() {},
+          onClosed() {},
+        };
+        socket.resume();
+      },
+    });
+    open.push({ destroy: () => acceptor.close() } as ByteSocket);
+  });
+  return {
+    port,
+    tls,
+    peers,
+    close() {
+      for (const socket of open) socket.destroy();
+      tls.close();
+    },
+  };
+}
+
+interface Outcome {
+  /** The echo, or `closed <code>`. */
+  readonly text: string;
+  readonly isResumed: boolean;
+  readonly session: Buffer | null;
+}
+
+function echo(
+  port: number,
+  context: TlsContext,
+  peerIdentities: string[],
+  session: Buffer | null = null,
+): Promise<Outcome> {
+  return new Promise((resolve) => {
+    let next: Buffer | null = null;
+    let isResumed = false;
+    const owner: SocketOwner = {
+      onConnected() {
+        isResumed = socket.tls?.isSessionReused() ?? false;
+        socket.write(Buffer.from("hello"));
+      },
+      onBytes(bytes) {
+        const text = bytes.toString();
+        socket.destroy();
+        resolve({ text, isResumed, session: next });
+      },
+      onEnd() {},
+      onDrain() {},
+      onClosed: (code) => resolve({ text: `closed ${code}`, isResumed, session: next }),
+    };
+    const socket = connectTls(
+      {
+        address: "127.0.0.1",
+        port,
+        context,
+        serverName: "",
+        alpnProtocols: ["http/1.1"],
+        peerIdentities,
+        session,
+        onSession: (given) => {
+          next = given;
+        },
+      },
+      owner,
+    );
+  });
+}
+
+const server = "spiffe://weft.local/ns/a/sa/server";
+const client = "spiffe://weft.local/ns/a/sa/client";
+
+test("both sides prove who they are, and an unexpected server is not spoken to", async () => {
+  const running = await serve(await contextFor(server));
+  const own = await contextFor(client);
+  assert.equal((await echo(running.port, own, [server])).text, "hello");
+  assert.deepEqual(running.peers, [client]);
+  const other = await echo(running.port, own, ["spiffe://weft.local/ns/a/sa/other"]);
+  assert.equal(other.text, `closed ${wrongPeerIdentity}`);
+  assert.equal((await echo(running.port, own, [])).text, `closed ${wrongPeerIdentity}`);
+  running.close();
+});
+
+test("a certificate with two URIs proves nothing", async () => {
+  const running = await serve(await contextFor(server, "spiffe://weft.local/ns/a/sa/second"));
+  const outcome = await echo(running.port, await contextFor(client), [server]);
+  assert.equal(outcome.text, `closed ${wrongPeerIdentity}`);
+  running.close();
+});
+
+test("a session resumes under the identity it was made with, and not under the next", async () => {
+  const running = await serve(await contextFor(server));
+  const own = await contextFor(client);
+  const first = await echo(running.port, own, [server]);
+  assert.ok(first.session !== null);
+  const second = await echo(running.port, own, [server], first.session);
+  assert.equal(second.text, "hello");
+  assert.equal(second.isResumed, true);
+  assert.equal(running.peers.at(-1), client, "the peer is known in a resumed session too");
+  running.tls.setContext(await contextFor(server), Buffer.alloc(48, 8));
+  const third = await echo(running.port, own, [server], second.session ?? first.session);
+  assert.equal(third.text, "hello");
+  assert.equal(third.isResumed, false);
+  running.close();
+});
+
+test("renewal changes new handshakes and leaves open connections alone", async () => {
+  const running = await serve(await contextFor(server));
+  const own = await contextFor(client);
+  running.tls.setContext(await contextFor("spiffe://weft.local/ns/a/sa/renamed"));
+  assert.equal((await echo(running.port, own, [server])).text, `closed ${wrongPeerIdentity}`);
+  const renamed = await echo(running.port, own, ["spiffe://weft.local/ns/a/sa/renamed"]);
+  assert.equal(renamed.text, "hello");
+  running.close();
+});
