@@ -187,8 +187,7 @@ function drain(
   listeners.clear();
   for (const downstream of thread.downstreams) downstream.drain();
   const look = (): void => {
-    const { inbound, outbound } = thread.stats.connections;
-    if (thread.stats.activeCount <= 0 && inbound + outbound <= 0) return done();
+    if (thread.stats.activeCount <= 0 && thread.stats.tunnelCount <= 0) return done();
     timers.after(drainLookMs, look);
   };
   look();

@@ -113,7 +113,8 @@ export class Subscriptions {
     this.#tables = result.tables;
     this.#keep(change);
     this.#events.onChange([change], before, result.tables);
-    this.#settle();
+    const { typeUrl } = change;
+    if (typeUrl === typeUrls.cluster || typeUrl === typeUrls.listener) this.#settle();
     return null;
   }
 

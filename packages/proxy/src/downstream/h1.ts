@@ -33,6 +33,9 @@ import { Watchdog } from "./watchdog.ts";
 /** Bytes of later requests that may wait. */
 const stashBytesMax = 64 * 1024;
 const lingerMs = 1000;
+const connectionIdleMs = 60_000;
+/** A program of this host may keep its connections longer: many reuse one without a second thought. */
+const programIdleMs = 600_000;
 /**
  * A shorter idle timeout is watched from the start; the watchdog looks often enough for longer
  * ones.
@@ -53,6 +56,7 @@ export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drain
   /** What came after the current request; it waits. */
   #stash: Buffer = nothing;
   #isFeeding = false;
+  readonly #isOutbound: boolean;
   #isConnect = false;
   #isDetached = false;
   #isDraining = false;
@@ -70,8 +74,14 @@ export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drain
     this.socket = socket;
     this.entry = entry;
     this.#parser = new RequestParser(options);
-    this.#watchdog = new Watchdog(this, entry.thread);
+    this.#isOutbound = entry.listenerName === "outbound";
+    this.#watchdog = new Watchdog(
+      this,
+      entry.thread,
+      this.#isOutbound ? programIdleMs : connectionIdleMs,
+    );
     entry.thread.downstreams.add(this);
+    this.#count(1);
   }
 
   /** Starts serving; `early` was read before. */
@@ -359,8 +369,15 @@ export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drain
 
   #forget(): void {
     const { thread } = this.entry;
-    thread.downstreams.delete(this);
+    if (!thread.downstreams.delete(this)) return;
+    this.#count(-1);
     this.#watchdog.stop();
     if (this.#lingerTimer !== null) thread.wheel.cancel(this.#lingerTimer);
+  }
+
+  #count(by: 1 | -1): void {
+    const { connections } = this.entry.thread.stats;
+    if (this.#isOutbound) connections.outbound += by;
+    else connections.inbound += by;
   }
 }

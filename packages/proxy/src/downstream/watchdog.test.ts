@@ -20,7 +20,7 @@ class Connection {
   constructor() {
     const wheel = new TimerWheel(this.clock, this.clock);
     const thread = { clock: this.clock, wheel } as unknown as Thread;
-    this.watchdog = new Watchdog(this as unknown as H1Downstream, thread);
+    this.watchdog = new Watchdog(this as unknown as H1Downstream, thread, 60_000);
     this.watchdog.idleFrom();
   }
 

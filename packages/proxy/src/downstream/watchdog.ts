@@ -9,7 +9,6 @@ import type { Thread } from "../thread.ts";
 import type { H1Downstream } from "./h1.ts";
 
 const headTimeoutMs = 10_000;
-const connectionIdleMs = 60_000;
 /** Content slower than this for a whole period is given up. */
 const contentBytesPerSecondMin = 240;
 const contentPeriodMs = 10_000;
@@ -20,6 +19,8 @@ const lookMs = 5000;
 export class Watchdog {
   readonly #connection: H1Downstream;
   readonly #thread: Thread;
+  /** How long a connection without a request is kept. */
+  readonly #idleMs: number;
   readonly #timer: WheelTimer = new WheelTimer(this, 0);
   #idleSinceMs = 0;
   #headSinceMs = 0;
@@ -31,7 +32,8 @@ export class Watchdog {
   #movedBytes = 0;
   #movedSinceMs = 0;
 
-  constructor(connection: H1Downstream, thread: Thread) {
+  constructor(connection: H1Downstream, thread: Thread, idleMs: number) {
+    this.#idleMs = idleMs;
     this.#connection = connection;
     this.#thread = thread;
   }
@@ -40,7 +42,7 @@ export class Watchdog {
   idleFrom(): void {
     this.#idleSinceMs = this.#thread.clock.monotonicMs();
     this.#headSinceMs = 0;
-    if (!this.#timer.isSet) this.#thread.wheel.set(this.#timer, connectionIdleMs);
+    if (!this.#timer.isSet) this.#thread.wheel.set(this.#timer, this.#idleMs);
   }
 
   /** A head has begun and is not complete. */
@@ -82,7 +84,7 @@ export class Watchdog {
       this.#connection.refuse(ErrorCode.HeadTimeout);
       return 0;
     }
-    const leftMs = this.#idleSinceMs + connectionIdleMs - nowMs;
+    const leftMs = this.#idleSinceMs + this.#idleMs - nowMs;
     if (leftMs > 0) return leftMs;
     this.#connection.drain();
     return 0;

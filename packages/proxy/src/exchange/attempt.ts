@@ -179,7 +179,14 @@ export class Attempt implements UpstreamUser, WheelOwner {
     this.connection = null;
     this.#end();
     const down = x.downstream.detach();
-    joinSockets(x.thread, down.socket, down.early, socket, early);
+    const { stats } = x.thread;
+    const direction = x.listener?.direction ?? "outbound";
+    stats.connections[direction]++;
+    stats.tunnelCount++;
+    joinSockets(x.thread, down.socket, down.early, socket, early, () => {
+      stats.connections[direction]--;
+      stats.tunnelCount--;
+    });
     finish(x);
   }
 

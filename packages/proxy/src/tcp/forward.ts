@@ -54,6 +54,7 @@ class Forward implements SocketOwner {
   begin(): void {
     const { thread, clusters, weightTotal, socket, direction } = this.#options;
     thread.stats.connections[direction]++;
+    thread.stats.tunnelCount++;
     socket.pause();
     socket.owner = new Waiting(this);
     const weighted = chooseCluster(clusters, weightTotal, thread.random.next());
@@ -126,6 +127,7 @@ class Forward implements SocketOwner {
   #done(): void {
     const { thread, direction } = this.#options;
     thread.stats.connections[direction]--;
+    thread.stats.tunnelCount--;
     thread.wheel.cancel(this.#timer);
     if (this.#isCounted) this.#cluster?.breaker.releaseConnection();
     if (this.#endpoint !== null) this.#endpoint.activeCount--;

@@ -79,6 +79,8 @@ export class Stats {
   readonly #cells = new Map<string, StatsCell>();
   /** Downstream connections open now. */
   readonly connections: ConnectionCounts = { inbound: 0, outbound: 0 };
+  /** Of them, those that are tunnels: nobody knows when they are idle. */
+  tunnelCount = 0;
   /** Requests under way now. */
   activeCount = 0;
   /** Something was counted since `take`. */

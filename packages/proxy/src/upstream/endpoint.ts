@@ -18,6 +18,9 @@ import { IdleClose } from "./idle-close.ts";
 import type { Outcome, SlotCounters } from "./outlier-counters.ts";
 import { Pool } from "./pool.ts";
 
+/** The proxy beside a meshed endpoint closes idle connections after a minute (`downstream/h1.ts`). */
+const proxyIdleMs = 60_000;
+
 export class Endpoint implements Candidate {
   readonly cluster: Cluster;
   readonly thread: Thread;
@@ -26,7 +29,7 @@ export class Endpoint implements Candidate {
   readonly transport: TransportRow;
   readonly address: string;
   readonly port: number;
-  readonly idleClose: IdleClose = new IdleClose();
+  readonly idleClose: IdleClose;
   readonly pool: Pool;
   /** Attempts under way on this worker. */
   activeCount = 0;
@@ -47,6 +50,7 @@ export class Endpoint implements Candidate {
     const program = cluster.thread.settings.programAddresses.get(cluster.name);
     this.address = program?.address ?? row.address;
     this.port = program?.port ?? row.port;
+    this.idleClose = new IdleClose(this.isMtls ? proxyIdleMs : Number.POSITIVE_INFINITY);
     this.pool = new Pool(this);
   }
 

@@ -11,9 +11,19 @@ const sameFactor = 1.25;
 const observedMinMs = 400;
 
 export class IdleClose {
-  #announcedMs = Number.POSITIVE_INFINITY;
+  #announcedMs: number;
   #seenMs = 0;
   #learnedMs = Number.POSITIVE_INFINITY;
+
+  /** `knownMs` where it is known beforehand, else infinity. */
+  constructor(knownMs: number) {
+    this.#announcedMs = knownMs;
+  }
+
+  /** Whether anything is known: if not, the endpoint may close at any moment. */
+  get isKnown(): boolean {
+    return this.usableMs !== Number.POSITIVE_INFINITY;
+  }
 
   /** From `Keep-Alive: timeout`. */
   announced(timeoutMs: number): void {

@@ -113,8 +113,9 @@ export class Pool {
     if (this.#idle.length === 0) return null;
     const nowMs = this.endpoint.thread.clock.monotonicMs();
     const usableMs = this.#usableMs();
-    // A request that cannot be sent twice takes no connection that has been idle for a while.
-    const limitMs = isRaceSafe ? usableMs : Math.min(usableMs, unsafeIdleMaxMs);
+    // A request that cannot be sent twice takes no connection that may be closing for all we know.
+    const isSafe = isRaceSafe || this.endpoint.idleClose.isKnown;
+    const limitMs = isSafe ? usableMs : Math.min(usableMs, unsafeIdleMaxMs);
     for (;;) {
       const connection = this.#idle.pop();
       if (connection === undefined) return null;
@@ -155,5 +156,5 @@ export class Pool {
   }
 }
 
-/** How long a connection may have been idle for a request that must not be sent twice. */
-const unsafeIdleMaxMs = 1000;
+/** Then it may have been idle for so long: hardly a server closes earlier. */
+const unsafeIdleMaxMs = 1500;
