@@ -259,6 +259,21 @@ test("leaving the mesh", { timeout: 240_000 }, async (context) => {
     assert.ok(performance.now() - begun < 10_000, `${performance.now() - begun} ms`);
   });
 
+  await context.test("a peer that does not answer is waited for, but not for long", async () => {
+    const workload = await mesh.run({ service: "waits", port: await freePort(), command: chatty });
+    await mesh.ready("waits", 1);
+    const frozen = await mesh.run({ service: "frozen", port: null });
+    await mesh.ready("frozen", 1);
+    frozen.child.kill("SIGSTOP");
+    const begun = Date.now();
+    workload.child.kill("SIGTERM");
+    assert.equal((await workload.ended()).code, 0);
+    frozen.child.kill("SIGCONT");
+    const termAfter = saidAt(workload, "TERM") - begun;
+    assert.ok(termAfter >= 1_900 && termAfter < 8_000, `TERM after ${termAfter} ms`);
+    await frozen.stop();
+  });
+
   await context.test("--drain bounds the wait", async () => {
     const workload = await mesh.run({
       service: "endless",
