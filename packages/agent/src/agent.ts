@@ -1,13 +1,7 @@
 // The agent of one workload: identity, registration, health, and the proxy beside it, in this
 // process. It keeps the proxy serving while the control plane is away (design sections 2 and 5).
 
-import {
-  isLoopback,
-  ListenError,
-  localAddressTowards,
-  type Runtime,
-  type Timer,
-} from "@weft/runtime";
+import { isLoopback, localAddressTowards, type Runtime, type Timer } from "@weft/runtime";
 import { openProxy, type ProxyHandle, type ProxyPorts } from "@weft/proxy";
 import { createXdsClient, writeNode, type XdsClient } from "@weft/xds";
 import type {
@@ -18,7 +12,8 @@ import type {
   Registered,
 } from "@weft/xds/messages/weft/v1/agent.js";
 import { ControlLink } from "./control-link.ts";
-import { AgentFailure } from "./failure.ts";
+import { claimFolder, fiveLetters } from "./claim-folder.ts";
+import { AgentFailure, lateFailure, unusableAddress } from "./failure.ts";
 import { type HealthProbe, probe } from "./health/check.ts";
 import { HealthMonitor } from "./health/monitor.ts";
 import { certificateOf } from "./identity/certificate.ts";
@@ -29,7 +24,8 @@ import type { AgentOptions } from "./options.ts";
 import { movedPorts, proxyAddresses } from "./proxy-addresses.ts";
 import { ProxyReport } from "./proxy-report.ts";
 import { declaredPorts, registrationOf } from "./registration.ts";
-import { type KeptFile, WorkloadFolder } from "./workload-folder.ts";
+import { guarded } from "./supervise/guard.ts";
+import type { KeptFile, WorkloadFolder } from "./workload-folder.ts";
 
 const loadPeriodMs = 2_000;
 const probeTimeoutMs = 1_000;
@@ -121,7 +117,9 @@ export class Agent {
     await Promise.race([ready, this.#failed.promise, deadline]);
     if (noWait || this.#proxy.isReady) return;
     if (this.#load()) await Promise.race([ready, this.#after(loadedPatienceMs)]);
-    if (!this.#proxy.isReady) throw this.#lateFailure();
+    if (this.#proxy.isReady) return;
+    const hasIdentity = this.#link.identity.current !== null;
+    throw lateFailure(this.#options, hasIdentity, this.#link.lastError);
   }
 
   /** Begins the health check of the program; call it when the program has been started. */
@@ -131,14 +129,14 @@ export class Agent {
     this.#monitor = new HealthMonitor({
       runtime: this.#runtime,
       run: () => probe(target, probeTimeoutMs),
-      onChange: (isReady, message) => {
+      onChange: guarded(this.#runtime.log, "the health check", (isReady, message) => {
         const wasReady = this.#health.isReady;
         this.#health = { isReady, message };
         if (isReady) this.#runtime.log.info("the program is ready");
         else if (wasReady) this.#runtime.log.warn("the program is not ready", { reason: message });
         else this.#runtime.log.info("waiting for the program", { reason: message });
         this.#link.send(this.#healthMessage());
-      },
+      }),
     });
   }
 
@@ -264,9 +262,8 @@ export class Agent {
       });
       this.#firstContact.resolve("registered");
       this.#subscribe();
-      this.#loadTimer = this.#runtime.timers.every(loadPeriodMs, () => this.#sendLoad(), {
-        background: true,
-      });
+      const report = guarded(this.#runtime.log, "telemetry", () => this.#sendLoad());
+      this.#loadTimer = this.#runtime.timers.every(loadPeriodMs, report, { background: true });
     } catch (error) {
       this.#firstContact.resolve("away");
       if (error instanceof AgentFailure) return this.#failed.reject(error);
@@ -341,19 +338,20 @@ export class Agent {
   }
 
   async #answer(question: Question, send: (message: AgentMessage) => void): Promise<void> {
-    let body: unknown = null;
+    let text = "null";
     let error = "";
     try {
       // The certificate is the agent's; the rest is the proxy's to answer.
-      body =
+      const answer =
         question.topic === "cert"
           ? certificateOf(this.#link.identity.current)
           : await this.proxy.ask(question.topic, question.arguments);
+      text = JSON.stringify(answer);
     } catch (cause) {
       error = cause instanceof Error ? cause.message : String(cause);
     }
-    const bytes = Buffer.from(JSON.stringify(body));
-    send({ message: { $case: "answer", answer: { id: question.id, body: bytes, error } } });
+    const body = Buffer.from(text);
+    send({ message: { $case: "answer", answer: { id: question.id, body, error } } });
   }
 
   #sendLoad(): void {
@@ -383,23 +381,6 @@ export class Agent {
       this.#runtime.timers.after(ms, () => resolve("late"), { background: true });
     });
   }
-
-  #lateFailure(): AgentFailure {
-    const { control, ephemeral } = this.#options;
-    const anyway = ephemeral ? "" : ", or start anyway with --no-wait";
-    const why = this.#link.lastError === "" ? "" : ` (${this.#link.lastError})`;
-    return this.#link.identity.current === null
-      ? new AgentFailure(
-          "control-unreachable",
-          `no control plane at ${control} after 10 s${why}`,
-          `Start one with \`weft up\`, or name it with --control${anyway}.`,
-        )
-      : new AgentFailure(
-          "snapshot-missing",
-          `no configuration from the control plane at ${control} after 10 s${why}`,
-          `Look at \`weft proxy list\`${anyway}.`,
-        );
-  }
 }
 
 /** What says that the program is there; null when client-only. */
@@ -409,46 +390,6 @@ function healthProbe(options: AgentOptions): HealthProbe | null {
   if (path === null) return { kind: "tcp", address, port };
   if (protocol !== "grpc") return { kind: "http", address, port, path };
   return { kind: "grpc", address, port, service: path.replace(/^\//, "") };
-}
-
-function claimFolder(options: AgentOptions): WorkloadFolder {
-  try {
-    return WorkloadFolder.claim({
-      dataDir: options.dataDir,
-      namespace: options.namespace,
-      service: options.service,
-      fingerprint: `${options.version}|${options.port ?? ""}|${options.serviceAccount}|${options.control}`,
-      letters: () => fiveLetters(options.runtime),
-      nowMs: options.runtime.clock.nowMs(),
-    });
-  } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new AgentFailure(
-      "data-directory-unusable",
-      `cannot write below ${options.dataDir} (${reason})`,
-      "Check its owner and free space, or choose another with --data-dir.",
-      { cause: error },
-    );
-  }
-}
-
-/** Kubernetes' alphabet for generated names: no vowels, so no words. */
-function fiveLetters(runtime: Runtime): string {
-  const alphabet = "bcdfghjklmnpqrstvwxz";
-  let out = "";
-  for (let i = 0; i < 5; i++) out += alphabet[runtime.random.integer(alphabet.length)];
-  return out;
-}
-
-function unusableAddress(error: unknown, address: string): unknown {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (!(error instanceof ListenError) && code !== "EADDRNOTAVAIL") return error;
-  return new AgentFailure(
-    "address-unusable",
-    `cannot listen on ${address} (${code ?? String(error)})`,
-    "Give an address of this host with --address.",
-    { cause: error },
-  );
 }
 
 function splitHostPort(address: string): { host: string; port: number } {
