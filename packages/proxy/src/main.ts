@@ -9,7 +9,7 @@ import { ClusterShares } from "./cluster-shares.ts";
 import { decodeSnapshot, encodeSnapshot } from "./config/snapshot.ts";
 import { Subscriptions } from "./config/subscribe.ts";
 import type { LoadRow, ProxyHandle, ProxyIdentity, ProxyOptions, ProxyPorts } from "./handle.ts";
-import type { ListenOrder, ToWorker } from "./messages.ts";
+import type { ToWorker } from "./messages.ts";
 import { answerTopic, type TopicSources } from "./questions.ts";
 import { type SharedListener, Supervisor } from "./supervisor.ts";
 import type { XdsCounts } from "./telemetry/prometheus.ts";
@@ -23,12 +23,12 @@ const sweepMs = 1000;
 const ticketKeyBytes = 48;
 
 export async function openProxy(options: ProxyOptions): Promise<ProxyHandle> {
-  const proxy = new Proxy(options);
+  const proxy = new BuiltinProxy(options);
   await proxy.open();
   return proxy;
 }
 
-class Proxy implements ProxyHandle {
+class BuiltinProxy implements ProxyHandle {
   readonly #options: ProxyOptions;
   readonly #subscriptions: Subscriptions;
   readonly #shares: ClusterShares;
@@ -90,10 +90,10 @@ class Proxy implements ProxyHandle {
   async open(): Promise<void> {
     const options = this.#options;
     const { runtime } = options;
-    this.#servicePorts = await openPorts(options.addresses, this.#topics(), () => this.isReady);
     const canShare = canShareListeners();
     const concurrency = canShare ? Math.max(1, options.concurrency) : 1;
     const listeners = bindAll(options, canShare);
+    this.#servicePorts = await openPorts(options.addresses, this.#topics(), () => this.isReady);
     const outbound = listeners.find(({ order }) => order.name === "outbound");
     this.#supervisor = new Supervisor(
       runtime,
@@ -305,7 +305,7 @@ class Proxy implements ProxyHandle {
 
 function bindAll(options: ProxyOptions, canShare: boolean): SharedListener[] {
   const { outbound, inbound, upstreams } = options.addresses;
-  const orders: Omit<ListenOrder, "fd">[] = [
+  const orders: SharedListener["order"][] = [
     {
       name: "outbound",
       resourceName: "outbound",

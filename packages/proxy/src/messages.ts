@@ -39,6 +39,8 @@ export interface ListenOrder {
   readonly fd: number | null;
   readonly address: string;
   readonly port: number;
+  /** The port is the one a dead predecessor had: wait for it. */
+  readonly insists: boolean;
 }
 
 export type ToWorker =

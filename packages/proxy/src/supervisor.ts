@@ -21,7 +21,7 @@ export interface SupervisorEvents {
 
 /** A socket every worker accepts on; `bound` null where the worker listens by itself. */
 export interface SharedListener {
-  readonly order: Omit<ListenOrder, "fd">;
+  readonly order: Omit<ListenOrder, "fd" | "insists">;
   readonly bound: BoundListener | null;
 }
 
@@ -170,6 +170,9 @@ export class Supervisor {
     for (const message of this.#events.catchUp()) worker.postMessage(message);
     const orders = this.#listeners.map(({ order, bound }) => ({
       ...order,
+      // A worker that listens by itself takes the port its predecessor had.
+      port: this.#ports.get(order.name) ?? order.port,
+      insists: this.#ports.has(order.name),
       fd: bound?.duplicate() ?? null,
     }));
     worker.postMessage({ kind: "listen", orders } satisfies ToWorker);

@@ -133,6 +133,7 @@ function listen(thread: Thread, order: ListenOrder, post: (message: FromWorker) 
     fd: order.fd,
     address: order.address,
     port: order.port,
+    insists: order.insists,
     onListening: (port) => post({ kind: "listening", name: order.name, port }),
   });
 }

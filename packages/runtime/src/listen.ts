@@ -52,6 +52,7 @@ const reuseAddress = isDarwin ? 4 : 2;
 /** FIOCLEX: children must not inherit a listening socket, or the port outlives us. */
 const closeOnExec = isDarwin ? 0x20006601n : 0x5451n;
 const backlogMax = 1024;
+const insistMs = 20;
 
 let calls: SystemCalls | null | undefined;
 
@@ -80,6 +81,8 @@ export interface AcceptOptions {
   readonly fd: number | null;
   readonly address: string;
   readonly port: number;
+  /** Without a descriptor: wait for a taken port to come free instead of taking another. */
+  readonly insists?: boolean;
   /** Takes each accepted connection, not yet reading. */
   readonly onConnection: (socket: Socket) => void;
   readonly onListening: (port: number) => void;
@@ -92,8 +95,16 @@ export function acceptConnections(options: AcceptOptions): { close(): void } {
     { pauseOnConnect: true, allowHalfOpen: true, noDelay: true },
     options.onConnection,
   );
-  let mayMove = options.fd === null && options.port !== 0;
+  const insists = options.insists === true;
+  let mayMove = options.fd === null && options.port !== 0 && !insists;
+  const listenHere = (): void => {
+    server.listen({ host: options.address, port: options.port, backlog: backlogMax });
+  };
   server.on("error", (error: NodeJS.ErrnoException) => {
+    if (insists && error.code === "EADDRINUSE") {
+      setTimeout(listenHere, insistMs);
+      return;
+    }
     if (mayMove && error.code === "EADDRINUSE") {
       mayMove = false;
       server.listen({ host: options.address, port: 0, backlog: backlogMax });
@@ -106,7 +117,7 @@ export function acceptConnections(options: AcceptOptions): { close(): void } {
     options.onListening(typeof bound === "object" && bound !== null ? bound.port : options.port);
   });
   if (options.fd !== null) server.listen({ fd: options.fd, backlog: backlogMax });
-  else server.listen({ host: options.address, port: options.port, backlog: backlogMax });
+  else listenHere();
   return { close: () => void server.close() };
 }
 

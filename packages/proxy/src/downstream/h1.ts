@@ -34,7 +34,10 @@ import { Watchdog } from "./watchdog.ts";
 const stashBytesMax = 64 * 1024;
 const lingerMs = 1000;
 const connectionIdleMs = 60_000;
-/** A program of this host may keep its connections longer: many reuse one without a second thought. */
+/**
+ * A program of this host may keep its connections longer: many reuse one without a second
+ * thought.
+ */
 const programIdleMs = 600_000;
 /**
  * A shorter idle timeout is watched from the start; the watchdog looks often enough for longer

@@ -35,6 +35,7 @@ export interface ListenerOptions {
   readonly fd: number | null;
   readonly address: string;
   readonly port: number;
+  readonly insists: boolean;
   readonly onListening: (port: number) => void;
 }
 
@@ -51,6 +52,7 @@ export class Listener {
       fd: options.fd,
       address: options.address,
       port: options.port,
+      insists: options.insists,
       onConnection: (socket) => this.#accepted(adoptAccepted(socket)),
       onListening: options.onListening,
       onError: (error) => thread.log.error("a listener failed", { reason: error.message }),
