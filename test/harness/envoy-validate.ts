@@ -37,6 +37,7 @@ function staticConfiguration(bootstrap: Json, configs: readonly Json[]): Json {
   const clusters = list(section(configs, "ClustersConfigDump"), "dynamic_active_clusters").map(
     (one) => withoutType(one["cluster"] as Json),
   );
+  if (listeners.length === 0 || clusters.length === 0) throw new Error("the dump is empty");
   const written = bootstrap["static_resources"] as Json;
   const { ads_config } = bootstrap["dynamic_resources"] as Json;
   return {
