@@ -87,7 +87,7 @@ behaviour(
   import.meta.url,
   async (mesh) => {
     const idleMs = 600;
-    mesh.program("legacy-1").speak((socket: Socket) => {
+    await mesh.speak("legacy-1", (socket: Socket) => {
       let timer = setTimeout(() => socket.destroy(), idleMs);
       socket.on("data", () => {
         clearTimeout(timer);

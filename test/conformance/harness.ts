@@ -4,6 +4,7 @@
 // each behaviour runs with one worker and with four.
 
 import { readFileSync } from "node:fs";
+import type { Socket } from "node:net";
 import { basename } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -232,6 +233,22 @@ export class Mesh {
     await this.settled();
   }
 
+  /**
+   * The program says these bytes instead of HTTP, on connections that are new: those that proxies
+   * keep to it are closed, and every proxy has noticed before this resolves.
+   */
+  async speak(name: string, onSocket: (socket: Socket) => void): Promise<void> {
+    const program = this.program(name);
+    program.speak(onSocket);
+    const address = `127.0.0.1:${program.port}`;
+    for (const proxy of this.#proxies()) {
+      for (let waited = 0; (await openTo(proxy, address)) > 0; waited += 10) {
+        if (waited > 5_000) throw new Error(`connections to ${address} stay open`);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    }
+  }
+
   async close(): Promise<void> {
     for (const connection of this.#raw) connection.close();
     await Promise.all(this.#proxies().map((proxy) => proxy.close()));
@@ -364,4 +381,14 @@ export async function eventually(
     if (performance.now() > endMs) throw new Error("it never came to hold");
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** Connections that the proxy's pools hold to an address. */
+async function openTo(proxy: ProxyHandle, address: string): Promise<number> {
+  const { items } = (await proxy.ask("endpoints", {})) as {
+    items: { address: string; openConnections: number }[];
+  };
+  return items
+    .filter((item) => item.address === address)
+    .reduce((sum, item) => sum + item.openConnections, 0);
 }

@@ -286,7 +286,7 @@ behaviour(
     connection.write("body");
     await connection.until(({ text }) => text.includes('"body":"body"'));
     assert.equal(connection.text.match(/100 Continue/g)?.length, 1);
-    mesh.program("app-1").speak((socket) => {
+    await mesh.speak("app-1", (socket) => {
       socket.once("data", () =>
         socket.write("HTTP/1.1 413 Too Much\r\ncontent-length: 2\r\n\r\nno"),
       );

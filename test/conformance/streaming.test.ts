@@ -62,7 +62,7 @@ behaviour("a response that nobody reads stops its sender", import.meta.url, asyn
 });
 
 behaviour("an upload that nobody reads stops its sender", import.meta.url, async (mesh) => {
-  mesh.program("files-1").onSocket = (socket) => socket.pause();
+  await mesh.speak("files-1", (socket) => socket.pause());
   const connection = mesh.raw("web");
   const total = 64_000_000;
   connection.write(`POST /big HTTP/1.1\r\nhost: files\r\ncontent-length: ${total}\r\n\r\n`);
