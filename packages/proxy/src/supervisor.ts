@@ -168,14 +168,23 @@ export class Supervisor {
     worker.on("exit", () => this.#exited(running));
     // The tables first: nothing is accepted before they are in force.
     for (const message of this.#events.catchUp()) worker.postMessage(message);
-    const orders = this.#listeners.map(({ order, bound }) => ({
+    try {
+      worker.postMessage({ kind: "listen", orders: this.#orders() } satisfies ToWorker);
+    } catch (error) {
+      // No descriptor to be had: the worker goes, and the next try is a moment later.
+      this.#runtime.log.error("a worker got no sockets", { reason: String(error) });
+      void worker.terminate();
+    }
+  }
+
+  #orders(): ListenOrder[] {
+    return this.#listeners.map(({ order, bound }) => ({
       ...order,
       // A worker that listens by itself takes the port its predecessor had.
       port: this.#ports.get(order.name) ?? order.port,
       insists: this.#ports.has(order.name),
       fd: bound?.duplicate() ?? null,
     }));
-    worker.postMessage({ kind: "listen", orders } satisfies ToWorker);
   }
 
   #exited(running: Running): void {

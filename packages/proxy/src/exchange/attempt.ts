@@ -233,7 +233,8 @@ function failed(x: Exchange, attempt: Attempt, flag: Flag, failure: AttemptFailu
   ) {
     return tryAgain(x, attempt);
   }
-  reply(x, flag);
+  const isConnect = failure === AttemptFailure.Connect;
+  reply(x, flag, isConnect ? attempt.endpoint.lastFailure : "");
 }
 
 /** Whether number, bytes and budget allow one more retry; a yes is counted. */

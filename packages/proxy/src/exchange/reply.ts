@@ -10,10 +10,13 @@ import { reasonOf } from "./reason.ts";
 
 const noTrailers: string[] = [];
 
-/** Ends the exchange with the flag's status and sentence, or cuts the response that has begun. */
-export function reply(x: Exchange, flag: Flag): void {
+/**
+ * Ends the exchange with the flag's status and sentence, or cuts the response that has begun.
+ * `detail` is what more is known, e.g. ECONNREFUSED.
+ */
+export function reply(x: Exchange, flag: Flag, detail = ""): void {
   const { status, text } = flagRow(flag);
-  replyWith(x, flag, status, `${text}\n`, null);
+  replyWith(x, flag, status, `${text}${detail === "" ? "" : ` (${detail})`}\n`, null);
 }
 
 /** As `reply`, with what a route says. `location` is a redirect's. */

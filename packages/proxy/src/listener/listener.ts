@@ -68,11 +68,13 @@ export class Listener {
 
   #accepted(socket: ByteSocket): void {
     const row = this.#row();
-    if (row?.direction !== "inbound") {
+    if (!this.#options.resourceName.startsWith("inbound/")) {
       const entry = this.#entry(socket, false);
       if (entry.fixedHost !== null) return serve(socket, nothing, entry);
       return new H1Downstream(socket, entry, outboundParser).begin(nothing);
     }
+    // Nothing to serve it by (yet): a peer must not take silence for an answer.
+    if (row === null) return socket.destroy();
     if (row.tlsChain === null && row.plainChain !== null) {
       return this.#plain(socket, nothing, row.plainChain);
     }

@@ -18,9 +18,7 @@ import { IdleClose } from "./idle-close.ts";
 import type { Outcome, SlotCounters } from "./outlier-counters.ts";
 import { Pool } from "./pool.ts";
 
-/**
- * The proxy beside a meshed endpoint closes idle connections after a minute (`downstream/h1.ts`).
- */
+/** The proxy beside a meshed endpoint closes idle connections then (`downstream/h1.ts`). */
 const proxyIdleMs = 60_000;
 
 export class Endpoint implements Candidate {
