@@ -1,6 +1,7 @@
 // `weft apply -f`: makes objects as the files say, by server-side apply. Every object is checked by
 // the server before the first one is written.
 
+import { isDeepStrictEqual } from "node:util";
 import { ApiError, type ApiClient, type ApiObject } from "@weft/api";
 import { type Command, Option } from "commander";
 import { type CliContext, resolveNamespace } from "../context.ts";
@@ -101,8 +102,19 @@ async function applyOne(
     }),
   );
   if (before === null) return { object, outcome: "created" };
-  const isSame = before.metadata.resourceVersion === object.metadata.resourceVersion;
-  return { object, outcome: isSame ? "unchanged" : "configured" };
+  return { object, outcome: isUnchanged(before, object) ? "unchanged" : "configured" };
+}
+
+/** The control plane writes statuses at any time, also between our reading and our writing. */
+export function isUnchanged(before: ApiObject, after: ApiObject): boolean {
+  return isDeepStrictEqual(written(before), written(after));
+}
+
+/** An object without what the server alone writes. */
+function written(object: ApiObject): unknown {
+  const { status: _status, metadata, ...rest } = object as ApiObject & { status?: unknown };
+  const { resourceVersion: _version, managedFields: _fields, ...kept } = metadata;
+  return { ...rest, metadata: kept };
 }
 
 /** What stands there now, or null. */
