@@ -40,6 +40,7 @@ export {
   handleFaults,
   type SocketOwner,
 } from "./net.ts";
+export { atTurnEnd, type TurnEnd } from "./turn.ts";
 export { TimerWheel, type WheelOwner, WheelTimer } from "./timer-wheel.ts";
 export {
   connectTls,

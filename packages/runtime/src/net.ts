@@ -83,13 +83,18 @@ let onFault: ((error: unknown) => void) | null = null;
  * Takes what an owner throws: a bug, which then costs its connection and not the thread. Without a
  * handler it is thrown on.
  */
-export function handleFaults(handler: (error: unknown) => void): void {
+export function handleFaults(handler: ((error: unknown) => void) | null): void {
   onFault = handler;
 }
 
-function faulted(own: TcpSocket, error: unknown): void {
+/** Gives what was thrown to the handler, or throws it on. */
+export function reportFault(error: unknown): void {
   if (onFault === null) throw error;
   onFault(error);
+}
+
+function faulted(own: TcpSocket, error: unknown): void {
+  reportFault(error);
   own.destroy();
 }
 
