@@ -9,10 +9,16 @@ import { compileRetry } from "./compile-retry.ts";
 import { compileMirrors, compileRoute, type RouteContext } from "./compile-route.ts";
 import { PathIndex } from "./path-index.ts";
 import { sameBytes, splitField, textField } from "./proto-scan.ts";
-import { type DomainIndex, RouteTable, VirtualHostRow, type WildcardRow } from "./route-table.ts";
+import {
+  type DomainIndex,
+  type NamedPortRow,
+  RouteTable,
+  VirtualHostRow,
+  type WildcardRow,
+} from "./route-table.ts";
 import type { Scope } from "./scope.ts";
 import type { MirrorRow, RouteRow } from "./tables.ts";
-import { weftMetadata } from "./weft-metadata.ts";
+import { type WeftMetadata, weftMetadata } from "./weft-metadata.ts";
 
 const virtualHostsField = 2;
 const nameField = 1;
@@ -114,6 +120,8 @@ function compileVirtualHost(
     namespace: weft.text("namespace"),
     port: weft.count("port"),
     protocol: weft.text("protocol"),
+    ports: weft.objects("ports").map(compileNamedPort),
+    isHeadless: weft.flag("headless"),
   };
   weft.finish();
   if (message.domains.length === 0) return scope.at("domains").refuse("is empty");
@@ -137,6 +145,16 @@ function compileVirtualHost(
   if (routes.length < message.routes.length) return null;
   const { name, domains } = message;
   return new VirtualHostRow({ name, domains, routes, ...labels }, new PathIndex(routes));
+}
+
+function compileNamedPort(weft: WeftMetadata): NamedPortRow {
+  const row = {
+    name: weft.text("name"),
+    port: weft.count("port"),
+    protocol: weft.text("protocol"),
+  };
+  weft.finish();
+  return row;
 }
 
 /** Collects virtual hosts and where each is found. */

@@ -40,7 +40,7 @@ export {
   retryConditions,
 } from "./retryable.ts";
 export { editHeaders, redirectLocation, rewriteAuthority, rewritePath } from "./rewrite.ts";
-export { RouteTable, VirtualHostRow } from "./route-table.ts";
+export { type NamedPortRow, RouteTable, VirtualHostRow } from "./route-table.ts";
 export {
   ChainRow,
   type ClientCertificateHeader,

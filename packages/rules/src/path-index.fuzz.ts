@@ -24,7 +24,15 @@ export function fuzz(dice: Dice, steps: number): void {
     for (let count = dice.integer(oneOf(dice, [3, 12, 60])); count >= 0; count--) {
       routes.push(randomRoute(dice, routes.length));
     }
-    const fields = { name: "v", domains: ["*"], service: "", namespace: "", port: 0, protocol: "" };
+    const labels = {
+      service: "",
+      namespace: "",
+      port: 0,
+      protocol: "",
+      ports: [],
+      isHeadless: false,
+    };
+    const fields = { name: "v", domains: ["*"], ...labels };
     const virtualHost = new VirtualHostRow({ ...fields, routes }, new PathIndex(routes));
     for (let j = 0; j < 10; j++) {
       const path = randomPath(dice);

@@ -6,6 +6,14 @@ import type { PathIndex } from "./path-index.ts";
 import { sameBytes } from "./proto-scan.ts";
 import type { RouteRow } from "./tables.ts";
 
+/** A port of a service, as its name is looked up (DNS SRV). */
+export interface NamedPortRow {
+  /** "" when it has none. */
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: string;
+}
+
 export interface VirtualHostFields {
   readonly name: string;
   readonly domains: readonly string[];
@@ -14,6 +22,8 @@ export interface VirtualHostFields {
   readonly namespace: string;
   readonly port: number;
   readonly protocol: string;
+  readonly ports: readonly NamedPortRow[];
+  readonly isHeadless: boolean;
 }
 
 /** The routes of one set of authorities. */
@@ -26,6 +36,10 @@ export class VirtualHostRow {
   readonly namespace: string;
   readonly port: number;
   readonly protocol: string;
+  /** Of the host that stands for a service's other ports: the ports it has. Else empty. */
+  readonly ports: readonly NamedPortRow[];
+  /** The service has no address of its own: its name stands for every endpoint's. */
+  readonly isHeadless: boolean;
   readonly #paths: PathIndex;
   readonly #domainTexts: readonly string[];
 
@@ -37,6 +51,8 @@ export class VirtualHostRow {
     this.namespace = fields.namespace;
     this.port = fields.port;
     this.protocol = fields.protocol;
+    this.ports = fields.ports;
+    this.isHeadless = fields.isHeadless;
     this.#paths = paths;
     this.#domainTexts = fields.domains.map((domain) => byteText(domain.toLowerCase()));
   }

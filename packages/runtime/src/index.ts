@@ -25,6 +25,7 @@ export { InFlight } from "./drain.ts";
 export {
   type AcceptOptions,
   acceptConnections,
+  bindExactly,
   bindListener,
   type BoundListener,
   canShareListeners,
@@ -41,6 +42,7 @@ export {
   type SocketOwner,
 } from "./net.ts";
 export { atTurnEnd, type TurnEnd } from "./turn.ts";
+export { bindUdp, type UdpOptions, type UdpPeer, type UdpSocket } from "./udp.ts";
 export { TimerWheel, type WheelOwner, WheelTimer } from "./timer-wheel.ts";
 export {
   connectTls,

@@ -76,6 +76,15 @@ export function bindListener(address: string, preferredPort: number): BoundListe
   return boundListener(c, free, address);
 }
 
+/** Binds and listens on that very port. Throws ListenError. */
+export function bindExactly(address: string, port: number): BoundListener {
+  const c = systemCalls();
+  if (c === null) throw new ListenError("ENOSYS", address, port);
+  const fd = openListening(c, address, port);
+  if (fd < 0) throw new ListenError(errorName(-fd), address, port);
+  return boundListener(c, fd, address);
+}
+
 export interface AcceptOptions {
   /** A descriptor from `duplicate()`, or null to listen on `address` and `port` here. */
   readonly fd: number | null;

@@ -171,7 +171,19 @@ function compileOtherPorts(service: Service, ports: readonly ServicePort[]): Com
   const host = VirtualHost.fromPartial({
     name: `${serviceFqdn(namespace, name)}:*`,
     routes: [directRoute("no-such-port", 404, body, { flag: "NP" })],
-    metadata: weftMetadata({ service: name, namespace, port: 0, protocol: "" }),
+    metadata: weftMetadata({
+      service: name,
+      namespace,
+      port: 0,
+      protocol: "",
+      // What the agent's DNS answers by.
+      headless: service.spec.clusterIP === "None",
+      ports: ports.map(({ name: portName, port, protocol }) => ({
+        name: portName,
+        port,
+        protocol,
+      })),
+    }),
   });
   const hasHttpPort = ports.some((port) => port.port === HTTP_PORT);
   return encodeHost(service, host, hasHttpPort ? [":*"] : [":*", ""], []);
