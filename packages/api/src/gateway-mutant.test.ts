@@ -40,6 +40,7 @@ const TEXTS: readonly string[] = [
   ],
   ...["1s", "0s", "2s", "1h1m", "10", "99999h", "1.5s", "127.0.0.1", "::1", "300.0.0.1", LONG],
   ...["Exact", "RegularExpression", "PathPrefix", "Hostname", "IPAddress", "NamedAddress"],
+  ...["a.B_1", ".a.b", "_a", "1a", "a..b", "a.b.", "a-b"],
   ...["HTTP", "HTTPS", "TLS", "TCP", "UDP", "Terminate", "Passthrough", "Service", "Gateway"],
 ];
 const NUMBERS: readonly number[] = [

@@ -4,10 +4,11 @@
 
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { isCelError, parse, plan, celEnv } from "@bufbuild/cel";
+import { CelScalar, celEnv, celFunc, isCelError, parse, plan } from "@bufbuild/cel";
 import { strings } from "@bufbuild/cel/ext";
 import { Ajv, type ValidateFunction } from "ajv";
 import { parse as parseYaml, parseAllDocuments } from "yaml";
@@ -152,7 +153,9 @@ function checkList(
   if (new Set(texts).size !== texts.length) errors.push(`${path}: duplicates`);
 }
 
-const environment = celEnv({ funcs: [...strings] });
+/** Of the functions that Kubernetes adds to CEL, the one that the rules of our kinds use. */
+const isIpFunction = celFunc("isIP", [CelScalar.STRING], CelScalar.BOOL, (text) => isIP(text) > 0);
+const environment = celEnv({ funcs: [...strings, isIpFunction] });
 const rules = new Map<string, ReturnType<typeof plan>>();
 
 function ruleOf(rule: string): ReturnType<typeof plan> {

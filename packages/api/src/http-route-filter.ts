@@ -50,7 +50,7 @@ const header = object(
   { required: ["name", "value"] },
 );
 
-const headerModifier = object("Changes to header fields.", {
+const headerModifierShape = object("Changes to header fields.", {
   set: list("Fields that replace those of their name.", header, {
     listType: "map",
     keys: ["name"],
@@ -59,6 +59,9 @@ const headerModifier = object("Changes to header fields.", {
   add: list("Fields that are added.", header, { listType: "map", keys: ["name"], maxItems: 16 }),
   remove: list("Names of fields that are removed.", string(""), { listType: "set", maxItems: 16 }),
 });
+
+export type HttpHeaderModifier = Static<typeof headerModifierShape>;
+export const headerModifierSchema: Schema<HttpHeaderModifier> = headerModifierShape;
 
 const path = { maxLength: 1024 } as const;
 
@@ -116,7 +119,10 @@ const requestMirrorShape = object(
   { required: ["backendRef"] },
 );
 export type HttpRequestMirror = Static<typeof requestMirrorShape>;
-const requestMirror: Schema<HttpRequestMirror> = withRules(requestMirrorShape, checkMirror);
+export const requestMirrorSchema: Schema<HttpRequestMirror> = withRules(
+  requestMirrorShape,
+  checkMirror,
+);
 
 const cors = object("Answers to requests of scripts from other origins.", {
   allowOrigins: withRules(
@@ -158,9 +164,9 @@ const filterShape = object(
       "ExtensionRef",
       "CORS",
     ]),
-    requestHeaderModifier: about(headerModifier, "Changes to the request's header fields."),
-    responseHeaderModifier: about(headerModifier, "Changes to the answer's header fields."),
-    requestMirror,
+    requestHeaderModifier: about(headerModifierSchema, "Changes to the request's header fields."),
+    responseHeaderModifier: about(headerModifierSchema, "Changes to the answer's header fields."),
+    requestMirror: requestMirrorSchema,
     requestRedirect,
     urlRewrite,
     cors,
@@ -177,7 +183,6 @@ export const filtersSchema = withRules(
 );
 
 export type HttpHeader = Static<typeof header>;
-export type HttpHeaderModifier = Static<typeof headerModifier>;
 export type HttpRequestRedirect = Static<typeof requestRedirect>;
 export type HttpUrlRewrite = Static<typeof urlRewrite>;
 export type HttpCors = Static<typeof cors>;

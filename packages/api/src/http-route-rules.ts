@@ -1,6 +1,5 @@
 // What the Gateway API demands of an HTTPRoute beyond its schema (there CEL, here code). Header
-// names and query parameters are unique by `listType` map; RE2 syntax is checked by whoever passes
-// `regexError`.
+// names and query parameters are unique by `listType` map.
 
 import { parseDurationMs } from "./duration.ts";
 import type { Reporter } from "./field-error.ts";
@@ -11,15 +10,14 @@ import type {
   HttpRouteTimeouts,
 } from "./http-route.ts";
 import type { HttpRouteFilter } from "./http-route-filter.ts";
-import { GATEWAY_GROUP, type ParentReference } from "./ref.ts";
+import { checkHeaderPatterns, checkPattern } from "./route-rules.ts";
 
 const PATH_CHARACTERS = /^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|[%][0-9a-fA-F]{2})+$/;
-const MATCHES_MAX = 128;
 
 /** Plain paths are absolute and normalised. */
 export function checkPathMatch(match: HttpPathMatch, report: Reporter): void {
   const { type = "PathPrefix", value = "/" } = match;
-  if (type === "RegularExpression") return checkRegex(value, report);
+  if (type === "RegularExpression") return checkPattern("value", value, report);
   if (!value.startsWith("/")) {
     report.invalid("value", value, `must start with '/' for type ${type}`);
   }
@@ -39,18 +37,11 @@ export function checkPathMatch(match: HttpPathMatch, report: Reporter): void {
 }
 
 export function checkMatch(match: HttpRouteMatch, report: Reporter): void {
-  (match.headers ?? []).forEach((one, index) => {
-    if (one.type === "RegularExpression") checkRegex(one.value, report.at(`headers[${index}]`));
-  });
+  checkHeaderPatterns(match, report);
   (match.queryParams ?? []).forEach((one, index) => {
-    if (one.type === "RegularExpression") checkRegex(one.value, report.at(`queryParams[${index}]`));
+    if (one.type !== "RegularExpression") return;
+    checkPattern("value", one.value, report.at(`queryParams[${index}]`));
   });
-}
-
-function checkRegex(pattern: string, report: Reporter): void {
-  const error = report.options.regexError?.(pattern) ?? null;
-  if (error !== null)
-    report.invalid("value", pattern, `must be a regular expression of RE2: ${error}`);
 }
 
 export function checkTimeouts(timeouts: HttpRouteTimeouts, report: Reporter): void {
@@ -97,32 +88,5 @@ function checkPrefixReplacement(
         "the rule must have exactly one match, of type PathPrefix",
       );
     }
-  });
-}
-
-export function checkRules(rules: readonly HttpRouteRule[], report: Reporter): void {
-  const count = rules.reduce((sum, rule) => sum + (rule.matches ?? []).length, 0);
-  if (count > MATCHES_MAX)
-    report.invalid("", count, `must have at most ${MATCHES_MAX} matches in all`);
-}
-
-/** Refs to one parent differ by sectionName, and where there are several each has one. */
-export function checkParentRefs(refs: readonly ParentReference[], report: Reporter): void {
-  const sections = new Map<string, string[]>();
-  refs.forEach((ref, index) => {
-    const parent = JSON.stringify([
-      ref.group ?? GATEWAY_GROUP,
-      ref.kind ?? "Gateway",
-      ref.namespace ?? "",
-      ref.name,
-    ]);
-    const section = ref.sectionName ?? "";
-    const others = sections.get(parent) ?? [];
-    if (others.includes(section)) {
-      report.duplicate(`[${index}]`, ref);
-    } else if (others.length > 0 && (section === "" || others.includes(""))) {
-      report.required(`[${index}].sectionName`, "several refs to one parent need it each");
-    }
-    sections.set(parent, [...others, section]);
   });
 }

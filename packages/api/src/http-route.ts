@@ -2,27 +2,20 @@
 // (GAMMA).
 
 import { pathColumn } from "./column.ts";
-import { conditions } from "./condition.ts";
 import { defineKind, kindSchema } from "./define-kind.ts";
 import { duration } from "./duration.ts";
-import { controllerNameSchema } from "./gateway-class.ts";
 import { checkServicePort } from "./http-filter-rules.ts";
 import { filtersSchema, HTTP_METHODS } from "./http-route-filter.ts";
-import {
-  checkMatch,
-  checkParentRefs,
-  checkPathMatch,
-  checkRule,
-  checkRules,
-  checkTimeouts,
-} from "./http-route-rules.ts";
+import { checkMatch, checkPathMatch, checkRule, checkTimeouts } from "./http-route-rules.ts";
 import type { KindInfo } from "./kind.ts";
 import { dnsSubdomain, headerName, hostname } from "./name.ts";
-import { backendProperties, GATEWAY_GROUP, parentReferenceSchema } from "./ref.ts";
+import { backendProperties, backendWeight, GATEWAY_GROUP } from "./ref.ts";
+import { headerMatchesSchema, matchTypeSchema, parentRefsSchema } from "./route-parts.ts";
+import { checkMatchCount } from "./route-rules.ts";
+import { routeStatusSchema } from "./route-status.ts";
 import {
   about,
   choice,
-  integer,
   list,
   object,
   type Schema,
@@ -31,7 +24,6 @@ import {
   withRules,
 } from "./schema.ts";
 
-const MATCH_TYPES = ["Exact", "RegularExpression"] as const;
 const anyPath = { type: "PathPrefix", value: "/" } as const;
 const anyRequest = [{ path: anyPath }] as const;
 
@@ -50,20 +42,10 @@ const pathMatchShape = object(
 export type HttpPathMatch = Static<typeof pathMatchShape>;
 const pathMatch: Schema<HttpPathMatch> = withRules(pathMatchShape, checkPathMatch);
 
-const headerMatch = object(
-  "A demand on a header field.",
-  {
-    type: choice("How the value is compared.", MATCH_TYPES, { default: "Exact" }),
-    name: headerName("Its name; case does not matter."),
-    value: string("What its value is compared with.", { minLength: 1, maxLength: 4096 }),
-  },
-  { required: ["name", "value"] },
-);
-
 const queryParamMatch = object(
   "A demand on a query parameter.",
   {
-    type: choice("How the value is compared.", MATCH_TYPES, { default: "Exact" }),
+    type: matchTypeSchema,
     name: headerName("Its name; case matters."),
     value: string("What its value is compared with.", { minLength: 1, maxLength: 1024 }),
   },
@@ -74,7 +56,7 @@ const keyedByName = { listType: "map", keys: ["name"], maxItems: 16 } as const;
 
 const matchShape = object("Demands that must all hold.", {
   path: pathMatch,
-  headers: list("Demands on header fields.", headerMatch, keyedByName),
+  headers: headerMatchesSchema,
   queryParams: list("Demands on query parameters.", queryParamMatch, keyedByName),
   method: choice("The method.", HTTP_METHODS),
 });
@@ -86,11 +68,7 @@ const backendRef = withRules(
     "Where a share of the requests goes.",
     {
       ...backendProperties,
-      weight: integer("Its share against the others'.", {
-        minimum: 0,
-        maximum: 1_000_000,
-        default: 1,
-      }),
+      weight: backendWeight,
       filters: about(filtersSchema, "What is done to requests that go here."),
     },
     { required: ["name"] },
@@ -119,10 +97,7 @@ export type HttpRouteRule = Static<typeof ruleShape>;
 const rule: Schema<HttpRouteRule> = withRules(ruleShape, checkRule);
 
 const spec = object("Which requests, and what becomes of them.", {
-  parentRefs: withRules(
-    list("What the route attaches to.", parentReferenceSchema, { maxItems: 32 }),
-    checkParentRefs,
-  ),
+  parentRefs: parentRefsSchema,
   hostnames: list("Hosts it is for; not used on a Service.", hostname(""), { maxItems: 16 }),
   rules: withRules(
     list("The rules; the most specific match wins.", rule, {
@@ -130,37 +105,19 @@ const spec = object("Which requests, and what becomes of them.", {
       maxItems: 16,
       default: [{ matches: anyRequest }],
     }),
-    checkRules,
+    checkMatchCount,
   ),
 });
 
-const parentStatus = object(
-  "What one parent says.",
-  {
-    parentRef: about(parentReferenceSchema, "The parent, as the route names it."),
-    controllerName: controllerNameSchema,
-    conditions: conditions("Accepted, ResolvedRefs and Programmed.", { minItems: 1 }),
-  },
-  { required: ["conditions", "controllerName", "parentRef"] },
-);
-
-const status = object(
-  "What became of the route.",
-  { parents: list("What each parent says.", parentStatus, { maxItems: 32 }) },
-  { required: ["parents"] },
-);
-
 export type HttpRouteSpec = Static<typeof spec>;
-export type HttpHeaderMatch = Static<typeof headerMatch>;
 export type HttpQueryParamMatch = Static<typeof queryParamMatch>;
 export type HttpBackendRef = Static<typeof backendRef>;
-export type RouteParentStatus = Static<typeof parentStatus>;
 
 const schema = kindSchema(
   "gateway.networking.k8s.io/v1",
   "HTTPRoute",
   "Which HTTP requests to a Gateway or Service go where, and how.",
-  { spec, status },
+  { spec, status: routeStatusSchema },
   { required: ["spec"] },
 );
 

@@ -38,8 +38,14 @@ export { isIpAddress, isIpv4, isIpv6 } from "./format.ts";
 export type { Gateway, GatewayListener, GatewaySpec, GatewayStatus } from "./gateway.ts";
 export { type GatewayClass, WEFT_CONTROLLER } from "./gateway-class.ts";
 export type {
+  GrpcMethodMatch,
+  GrpcRoute,
+  GrpcRouteFilter,
+  GrpcRouteMatch,
+  GrpcRouteRule,
+} from "./grpc-route.ts";
+export type {
   HttpBackendRef,
-  HttpHeaderMatch,
   HttpPathMatch,
   HttpQueryParamMatch,
   HttpRoute,
@@ -47,7 +53,6 @@ export type {
   HttpRouteRule,
   HttpRouteSpec,
   HttpRouteTimeouts,
-  RouteParentStatus,
 } from "./http-route.ts";
 export type {
   HttpCors,
@@ -103,6 +108,8 @@ export type {
 } from "./ref.ts";
 export type { ReferenceGrant, ReferenceGrantSpec } from "./reference-grant.ts";
 export { type JsonSchema, publishSchema, type SchemaDialect } from "./published-schema.ts";
+export type { HttpHeaderMatch, StreamRouteRule } from "./route-parts.ts";
+export type { RouteParentStatus } from "./route-status.ts";
 export { groupPath, restPath } from "./rest-path.ts";
 export type { Schema, Static } from "./schema.ts";
 export type { Secret } from "./secret.ts";
@@ -119,6 +126,8 @@ export {
   type StatusDetails,
   type StatusReason,
 } from "./status.ts";
+export type { TcpRoute } from "./tcp-route.ts";
+export type { TlsRoute } from "./tls-route.ts";
 export type { TrafficPolicy, TrafficPolicySpec } from "./traffic-policy.ts";
 export type {
   CircuitBreakerSettings,

@@ -124,6 +124,11 @@ const least: Readonly<Record<string, object>> = {
   GatewayClass: { spec: { controllerName: "weft.dev/control-plane" } },
   Gateway: { spec: gatewaySpec },
   HTTPRoute: { spec: {} },
+  GRPCRoute: { spec: {} },
+  TCPRoute: { spec: { rules: [{ backendRefs: [{ name: "a", port: 80 }] }] } },
+  TLSRoute: {
+    spec: { hostnames: ["a.b"], rules: [{ backendRefs: [{ name: "a", port: 80 }] }] },
+  },
   ReferenceGrant: {
     spec: {
       from: [{ group: "", kind: "Service", namespace: "a" }],

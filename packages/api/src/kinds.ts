@@ -5,6 +5,7 @@ import { endpointSliceKind } from "./endpoint-slice.ts";
 import { eventKind } from "./event.ts";
 import { gatewayKind } from "./gateway.ts";
 import { gatewayClassKind } from "./gateway-class.ts";
+import { grpcRouteKind } from "./grpc-route.ts";
 import { httpRouteKind } from "./http-route.ts";
 import type { KindInfo, ObjectOfKind } from "./kind.ts";
 import { meshConfigKind } from "./mesh-config.ts";
@@ -15,6 +16,8 @@ import { secretKind } from "./secret.ts";
 import { selfSubjectAccessReviewKind } from "./self-subject-access-review.ts";
 import { serviceKind } from "./service.ts";
 import { serviceAccountKind } from "./service-account.ts";
+import { tcpRouteKind } from "./tcp-route.ts";
+import { tlsRouteKind } from "./tls-route.ts";
 import { trafficPolicyKind } from "./traffic-policy.ts";
 import { workloadKind } from "./workload.ts";
 
@@ -34,6 +37,9 @@ export const kinds = {
   GatewayClass: gatewayClassKind,
   Gateway: gatewayKind,
   HTTPRoute: httpRouteKind,
+  GRPCRoute: grpcRouteKind,
+  TCPRoute: tcpRouteKind,
+  TLSRoute: tlsRouteKind,
   ReferenceGrant: referenceGrantKind,
 } as const;
 

@@ -8,7 +8,7 @@ import {
   objectName,
   portNumber,
 } from "./name.ts";
-import { object, type Static } from "./schema.ts";
+import { integer, object, type Schema, type Static } from "./schema.ts";
 
 export const GATEWAY_GROUP = "gateway.networking.k8s.io";
 
@@ -44,6 +44,13 @@ export type BackendObjectReference = Static<typeof backendObjectReferenceSchema>
 
 /** The properties of a backend, for schemas that add to them. */
 export const backendProperties = backendFields;
+
+/** The weight of one backend among several. */
+export const backendWeight: Schema<number> = integer("Its share against the others'.", {
+  minimum: 0,
+  maximum: 1_000_000,
+  default: 1,
+});
 
 export const localObjectReferenceSchema = object(
   "An object of the same namespace.",
