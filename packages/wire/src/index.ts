@@ -34,4 +34,27 @@ export {
   writeRequestHead,
   writeResponseHead,
 } from "./http1/writer.ts";
-export { defaultHttp1Limits, type Http1Limits } from "./limits.ts";
+export {
+  codeOfReason,
+  Http2Error,
+  Http2Reason,
+  type Http2ReasonRow,
+  http2ReasonRows,
+  http2ReasonText,
+} from "./http2/error.ts";
+export type { Http2Connection } from "./http2/connection.ts";
+export {
+  defaultHttp2Options,
+  type Http2Options,
+  type Http2Role,
+  type Http2Sink,
+  Http2Status,
+  type PeerSettings,
+} from "./http2/options.ts";
+export type { Http2Stream } from "./http2/stream.ts";
+export {
+  defaultHttp1Limits,
+  defaultHttp2Limits,
+  type Http1Limits,
+  type Http2Limits,
+} from "./limits.ts";
