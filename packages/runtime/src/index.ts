@@ -32,6 +32,7 @@ export {
   formatAddress,
   ListenError,
 } from "./listen.ts";
+export { type Destination, originalDestination, plainAddress } from "./original-destination.ts";
 export {
   adoptAccepted,
   type ByteSocket,

@@ -3,8 +3,15 @@
 // duplicate with it and nothing else: connections that wait in the socket's queue stay there for
 // the next one. Where FFI is missing the caller runs one worker, which listens by itself.
 
-import type * as Ffi from "node:ffi";
 import { createServer, isIPv6, type Server, type Socket } from "node:net";
+import {
+  errorName,
+  lastErrno,
+  socketAddress,
+  type SystemCalls,
+  systemCalls,
+  systemNumbers,
+} from "./system-calls.ts";
 
 export interface BoundListener {
   readonly address: string;
@@ -32,46 +39,33 @@ export function formatAddress(address: string, port: number): string {
   return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-interface SystemCalls {
-  socket(domain: number, type: number, protocol: number): number;
-  bind(fd: number, address: Uint8Array, length: number): number;
-  listen(fd: number, backlog: number): number;
-  dup(fd: number): number;
-  close(fd: number): number;
-  getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
-  setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number;
-  ioctl(fd: number, request: bigint): number;
-}
-
-const isDarwin = process.platform === "darwin";
-const addressFamilyV4 = 2;
-const addressFamilyV6 = isDarwin ? 30 : 10;
-const streamSocket = 1;
-const socketLevel = isDarwin ? 0xffff : 1;
-const reuseAddress = isDarwin ? 4 : 2;
-/** FIOCLEX: children must not inherit a listening socket, or the port outlives us. */
-const closeOnExec = isDarwin ? 0x20006601n : 0x5451n;
 const backlogMax = 1024;
 const insistMs = 20;
-
-let calls: SystemCalls | null | undefined;
 
 /** False where FFI is missing: then one worker listens by itself. */
 export function canShareListeners(): boolean {
   return systemCalls() !== null;
 }
 
-/** Binds and listens; a taken preferred port is replaced by a free one. Throws ListenError. */
-export function bindListener(address: string, preferredPort: number): BoundListener {
+/**
+ * Binds and listens; a taken preferred port is replaced by a free one. A transparent one also
+ * accepts what TPROXY turns to it, and needs CAP_NET_ADMIN. `::` is every address of both families.
+ * Throws ListenError.
+ */
+export function bindListener(
+  address: string,
+  preferredPort: number,
+  isTransparent = false,
+): BoundListener {
   const c = systemCalls();
   if (c === null) throw new ListenError("ENOSYS", address, preferredPort);
-  const fd = openListening(c, address, preferredPort);
+  const fd = openListening(c, address, preferredPort, isTransparent);
   if (fd >= 0) return boundListener(c, fd, address);
   const code = errorName(-fd);
   if (preferredPort === 0 || (code !== "EADDRINUSE" && code !== "EACCES")) {
     throw new ListenError(code, address, preferredPort);
   }
-  const free = openListening(c, address, 0);
+  const free = openListening(c, address, 0, isTransparent);
   if (free < 0) throw new ListenError(errorName(-free), address, 0);
   return boundListener(c, free, address);
 }
@@ -131,21 +125,50 @@ export function acceptConnections(options: AcceptOptions): { close(): void } {
 }
 
 /** The descriptor, or the negated errno. */
-function openListening(c: SystemCalls, address: string, port: number): number {
+function openListening(
+  c: SystemCalls,
+  address: string,
+  port: number,
+  isTransparent = false,
+): number {
   const v6 = isIPv6(address);
+  const { addressFamilyV4, addressFamilyV6, streamSocket } = systemNumbers;
   const fd = c.socket(v6 ? addressFamilyV6 : addressFamilyV4, streamSocket, 0);
-  if (fd < 0) return -lastErrno();
-  const one = Buffer.alloc(4);
-  one.writeInt32LE(1);
-  c.ioctl(fd, closeOnExec);
-  c.setsockopt(fd, socketLevel, reuseAddress, one, 4);
-  const name = socketAddress(address, port, v6);
-  if (c.bind(fd, name, name.length) < 0 || c.listen(fd, backlogMax) < 0) {
+  if (fd < 0) {
+    const errno = lastErrno();
+    const isMissing = address === "::" && errorName(errno) === "EAFNOSUPPORT";
+    return isMissing ? openListening(c, "0.0.0.0", port, isTransparent) : -errno;
+  }
+  c.ioctl(fd, systemNumbers.closeOnExec);
+  const name = socketAddress(address, port);
+  if (
+    !setOptions(c, fd, address === "::", isTransparent ? v6 : null) ||
+    c.bind(fd, name, name.length) < 0 ||
+    c.listen(fd, backlogMax) < 0
+  ) {
     const errno = lastErrno();
     c.close(fd);
     return -errno;
   }
   return fd;
+}
+
+/** False when one that matters was refused. */
+function setOptions(
+  c: SystemCalls,
+  fd: number,
+  isDual: boolean,
+  transparentV6: boolean | null,
+): boolean {
+  const { ipLevel, ipTransparent, ipv6Level, ipv6Transparent, reuseAddress, socketLevel, v6Only } =
+    systemNumbers;
+  const one = Buffer.alloc(4);
+  one.writeInt32LE(1);
+  c.setsockopt(fd, socketLevel, reuseAddress, one, 4);
+  if (isDual && c.setsockopt(fd, ipv6Level, v6Only, Buffer.alloc(4), 4) < 0) return false;
+  if (transparentV6 === null) return true;
+  const level = transparentV6 ? ipv6Level : ipLevel;
+  return c.setsockopt(fd, level, transparentV6 ? ipv6Transparent : ipTransparent, one, 4) === 0;
 }
 
 function boundListener(c: SystemCalls, fd: number, address: string): BoundListener {
@@ -160,7 +183,7 @@ function boundListener(c: SystemCalls, fd: number, address: string): BoundListen
     duplicate() {
       const copy = c.dup(fd);
       if (copy < 0) throw new ListenError(errorName(lastErrno()), address, name.readUInt16BE(2));
-      c.ioctl(copy, closeOnExec);
+      c.ioctl(copy, systemNumbers.closeOnExec);
       return copy;
     },
     close() {
@@ -168,94 +191,4 @@ function boundListener(c: SystemCalls, fd: number, address: string): BoundListen
       isOpen = false;
     },
   };
-}
-
-/** A `sockaddr_in` or `sockaddr_in6` of this system. */
-function socketAddress(address: string, port: number, v6: boolean): Buffer {
-  const out = Buffer.alloc(v6 ? 28 : 16);
-  const family = v6 ? addressFamilyV6 : addressFamilyV4;
-  if (isDarwin) {
-    out[0] = out.length;
-    out[1] = family;
-  } else {
-    out.writeUInt16LE(family, 0);
-  }
-  out.writeUInt16BE(port, 2);
-  if (v6) ipv6Bytes(address).copy(out, 8);
-  else Buffer.from(address.split(".").map(Number)).copy(out, 4);
-  return out;
-}
-
-function ipv6Bytes(address: string): Buffer {
-  const out = Buffer.alloc(16);
-  const [head = "", tail] = address.split("::");
-  const words = (text: string): number[] =>
-    text === "" ? [] : text.split(":").map((word) => Number.parseInt(word, 16));
-  const left = words(head);
-  const right = tail === undefined ? [] : words(tail);
-  left.forEach((word, i) => {
-    out.writeUInt16BE(word, i * 2);
-  });
-  right.forEach((word, i) => {
-    out.writeUInt16BE(word, 16 - (right.length - i) * 2);
-  });
-  return out;
-}
-
-let errnoOf: (() => number) | null = null;
-
-function lastErrno(): number {
-  return errnoOf === null ? 0 : errnoOf();
-}
-
-function errorName(errno: number): string {
-  const inUse = isDarwin ? 48 : 98;
-  const notAvailable = isDarwin ? 49 : 99;
-  if (errno === inUse) return "EADDRINUSE";
-  if (errno === notAvailable) return "EADDRNOTAVAIL";
-  if (errno === 13) return "EACCES";
-  if (errno === 24) return "EMFILE";
-  return `errno ${errno}`;
-}
-
-function systemCalls(): SystemCalls | null {
-  if (calls !== undefined) return calls;
-  calls = null;
-  if (process.platform !== "linux" && !isDarwin) return null;
-  const ffi = loadFfi();
-  if (ffi === null) return null;
-  const errnoSymbol = isDarwin ? "__error" : "__errno_location";
-  try {
-    const { functions } = ffi.dlopen(null, {
-      socket: { arguments: ["i32", "i32", "i32"], return: "i32" },
-      bind: { arguments: ["i32", "buffer", "u32"], return: "i32" },
-      listen: { arguments: ["i32", "i32"], return: "i32" },
-      dup: { arguments: ["i32"], return: "i32" },
-      close: { arguments: ["i32"], return: "i32" },
-      getsockname: { arguments: ["i32", "buffer", "buffer"], return: "i32" },
-      setsockopt: { arguments: ["i32", "i32", "i32", "buffer", "u32"], return: "i32" },
-      ioctl: { arguments: ["i32", "u64"], return: "i32" },
-      [errnoSymbol]: { arguments: [], return: "pointer" },
-    });
-    const errnoAddress = (functions as Record<string, () => bigint>)[errnoSymbol];
-    errnoOf = () => (errnoAddress === undefined ? 0 : ffi.getInt32(errnoAddress(), 0));
-    calls = functions as unknown as SystemCalls;
-  } catch {
-    // A system whose C library lacks one of these: listen in the worker instead.
-    calls = null;
-  }
-  return calls;
-}
-
-/** `node:ffi` without its line on standard error: a user can do nothing about that line. */
-function loadFfi(): typeof Ffi | null {
-  const warnings = Object.getOwnPropertyDescriptor(process, "emitWarning");
-  process.emitWarning = () => {};
-  try {
-    return process.getBuiltinModule("node:ffi") ?? null;
-  } catch {
-    return null;
-  } finally {
-    if (warnings !== undefined) Object.defineProperty(process, "emitWarning", warnings);
-  }
 }

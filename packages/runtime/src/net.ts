@@ -10,6 +10,7 @@
 
 import { connect as connectTcp, isIP, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { plainAddress } from "./original-destination.ts";
 
 /** Who uses a socket. Bytes are valid only during the call: copy what must outlive it. */
 export interface SocketOwner {
@@ -137,7 +138,9 @@ class TcpSocket implements ByteSocket {
   }
 
   get remoteAddress(): string {
-    if (this.#remoteAddress === "") this.#remoteAddress = this.socket.remoteAddress ?? "";
+    if (this.#remoteAddress === "") {
+      this.#remoteAddress = plainAddress(this.socket.remoteAddress ?? "");
+    }
     return this.#remoteAddress;
   }
 
