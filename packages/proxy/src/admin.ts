@@ -67,6 +67,10 @@ async function adminAnswer(sources: TopicSources, question: HttpQuestion): Promi
     const found = sources.supervisor().terminate(Number(worker[1]));
     return found ? { status: 200, contentType: jsonType, body: "{}\n" } : notFound;
   }
+  if (topic === "workers/replace" && question.method === "POST") {
+    const isDone = await sources.replaceWorkers();
+    return { status: isDone ? 200 : 409, contentType: jsonType, body: "{}\n" };
+  }
   if (topic === "metrics") {
     return { status: 200, contentType: metricsType, body: await metricsOf(sources) };
   }

@@ -137,6 +137,11 @@ export interface ProxyHandle {
    * No new connections; finishes what is in flight, at most `ms`; resolves when nothing is left.
    */
   drain(ms: number): Promise<void>;
+  /**
+   * Puts new worker threads in the place of all, one after the other, without losing a request or a
+   * connection. False where that is not possible (without FFI).
+   */
+  replaceWorkers(): Promise<boolean>;
   close(): Promise<void>;
 }
 

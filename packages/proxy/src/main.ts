@@ -60,7 +60,8 @@ class BuiltinProxy implements ProxyHandle {
       this.#setReady = resolve;
     });
     this.#shares = new ClusterShares(
-      options.concurrency,
+      // One more for a worker that comes while another still drains.
+      Math.max(1, options.concurrency) + 1,
       options.runtime.clock,
       (cluster, ejected) => this.#supervisor.send({ kind: "eject", cluster, keys: [...ejected] }),
     );
@@ -185,8 +186,16 @@ class BuiltinProxy implements ProxyHandle {
 
   async drain(ms: number): Promise<void> {
     this.#isDraining = true;
-    await this.#supervisor.drain(ms);
+    await this.#supervisor.drain(ms, false);
     await this.#supervisor.report();
+  }
+
+  async replaceWorkers(): Promise<boolean> {
+    let isWhole = true;
+    for (const { number } of this.#supervisor.versions()) {
+      isWhole = (await this.#supervisor.replace(number, this.#options.drainMs)) && isWhole;
+    }
+    return isWhole;
   }
 
   async close(): Promise<void> {
@@ -299,6 +308,7 @@ class BuiltinProxy implements ProxyHandle {
       identity: () => this.#identity,
       isReady: () => this.isReady,
       ports: () => this.#ports,
+      replaceWorkers: () => this.replaceWorkers(),
     };
   }
 }

@@ -60,7 +60,8 @@ export type ToWorker =
       readonly topic: string;
       readonly args: Readonly<Record<string, string>>;
     }
-  | { readonly kind: "drain" }
+  /** Idle connections that nothing can be told stay so long. */
+  | { readonly kind: "drain"; readonly keepIdleMs: number }
   | { readonly kind: "close" };
 
 export interface WorkerReport {

@@ -22,6 +22,7 @@ export interface TopicSources {
   readonly identity: () => ProxyIdentity | null;
   readonly isReady: () => boolean;
   readonly ports: () => ProxyPorts;
+  readonly replaceWorkers: () => Promise<boolean>;
 }
 
 export async function answerTopic(

@@ -1,6 +1,7 @@
 // The workers of one proxy, seen from the main thread: started with everything the others have,
 // replaced when they die, on the same sockets. A request in flight inside a dead worker is lost;
-// a connection that waits to be accepted is not.
+// a connection that waits to be accepted is not. A planned replacement loses nothing: the new
+// worker accepts before the old one stops, and the old one drains.
 
 import { getCompileCacheDir } from "node:module";
 import { dirname } from "node:path";
@@ -28,6 +29,8 @@ export interface SharedListener {
 /** Workers that die at once are started again after this long, not in a tight loop. */
 const crashPauseMs = 100;
 const answerMs = 5000;
+/** What is closed at the end of a drain still says so to its peer. */
+const farewellMs = 1500;
 /**
  * Room for short-lived objects: with less, collections are many and longer ones few (runtime
  * facts, 6).
@@ -43,6 +46,10 @@ interface Running {
   /** Version of the configuration it runs. */
   version: string;
   isDrained: boolean;
+  /** It drains, and its successor has its place. */
+  isRetiring: boolean;
+  /** Called at every step of its life that somebody may wait for. */
+  onStep: (() => void) | null;
 }
 
 export class Supervisor {
@@ -56,7 +63,9 @@ export class Supervisor {
   #onPorts: (() => void) | null = null;
   #onDrained: (() => void) | null = null;
   #nextId = 1;
+  #concurrency = 1;
   #isClosing = false;
+  #replacing: Promise<boolean> = Promise.resolve(true);
   replacedCount = 0;
 
   constructor(
@@ -76,6 +85,7 @@ export class Supervisor {
     const waiting = new Promise<void>((resolve) => {
       this.#onPorts = resolve;
     });
+    this.#concurrency = concurrency;
     for (let number = 0; number < concurrency; number++) this.#spawn(number);
     await waiting;
   }
@@ -108,19 +118,81 @@ export class Supervisor {
     await this.#collect((id) => ({ kind: "report", id }));
   }
 
-  /** Workers finish what is in flight, at most for so long. */
-  drain(ms: number): Promise<void> {
+  /**
+   * Workers finish what is in flight, at most for so long. With `handsOver` somebody else accepts
+   * on the same sockets: they stay open, and idle connections are kept as long as possible.
+   */
+  drain(ms: number, handsOver: boolean): Promise<void> {
     this.#isClosing = true;
     return new Promise((resolve) => {
-      const timer = this.#runtime.timers.after(ms, resolve);
+      const timer = this.#runtime.timers.after(handsOver ? ms + farewellMs : ms, resolve);
       this.#onDrained = () => {
         timer.cancel();
         resolve();
       };
-      this.send({ kind: "drain" });
+      this.send({ kind: "drain", keepIdleMs: handsOver ? ms : 0 });
+      if (handsOver) return;
       // Ours too, or the system would go on taking connections that nobody serves.
       for (const { bound } of this.#listeners) bound?.close();
     });
+  }
+
+  /**
+   * Puts a new worker in the place of one that works: it accepts first, then the old one drains, at
+   * most `drainMs`. One after the other; false when there is no such worker, or no way without a
+   * gap. Resolves when the old one has gone.
+   */
+  replace(number: number, drainMs: number): Promise<boolean> {
+    const turn = this.#replacing.then(() => this.#replace(number, drainMs));
+    this.#replacing = turn;
+    return turn;
+  }
+
+  async #replace(number: number, drainMs: number): Promise<boolean> {
+    const old = this.#running.get(number);
+    const canShare = this.#listeners.every(({ bound }) => bound !== null);
+    if (old === undefined || this.#isClosing || !canShare) return false;
+    const successor = this.#spawn(this.#freeNumber());
+    // It accepts only when it runs the configuration.
+    const isUp = (): boolean => successor.waitingFor === 0;
+    await this.#until(successor, () => isUp() || !this.#isRunning(successor));
+    if (!this.#isRunning(successor) || !this.#isRunning(old)) return false;
+    old.isRetiring = true;
+    this.replacedCount++;
+    this.#runtime.log.info("a worker is replaced", { worker: number, by: successor.number });
+    old.worker.postMessage({ kind: "drain", keepIdleMs: drainMs } satisfies ToWorker);
+    const timer = this.#runtime.timers.after(drainMs + farewellMs, () => {
+      old.isDrained = true;
+      old.onStep?.();
+    });
+    await this.#until(old, () => old.isDrained || !this.#isRunning(old));
+    timer.cancel();
+    await old.worker.terminate();
+    await this.#until(old, () => !this.#isRunning(old));
+    return true;
+  }
+
+  #isRunning(one: Running): boolean {
+    return this.#running.get(one.number) === one;
+  }
+
+  #until(one: Running, isSo: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      one.onStep = () => {
+        if (!isSo()) return;
+        one.onStep = null;
+        resolve();
+      };
+      one.onStep();
+    });
+  }
+
+  /** Of the worker that comes beside the others for a while. */
+  #freeNumber(): number {
+    for (let number = 0; number < this.#concurrency; number++) {
+      if (!this.#running.has(number)) return number;
+    }
+    return this.#concurrency;
   }
 
   async close(): Promise<void> {
@@ -138,7 +210,7 @@ export class Supervisor {
     return true;
   }
 
-  #spawn(number: number): void {
+  #spawn(number: number): Running {
     const entry = import.meta.url.endsWith(".ts") ? "./start-worker.ts" : "./start-worker.js";
     const cacheDir = getCompileCacheDir();
     const start: WorkerStart = {
@@ -159,6 +231,8 @@ export class Supervisor {
       waitingFor: this.#listeners.length,
       version: "",
       isDrained: false,
+      isRetiring: false,
+      onStep: null,
     };
     this.#running.set(number, running);
     worker.on("message", (message: FromWorker) => this.#onMessage(running, message));
@@ -175,6 +249,7 @@ export class Supervisor {
       this.#runtime.log.error("a worker got no sockets", { reason: String(error) });
       void worker.terminate();
     }
+    return running;
   }
 
   #orders(): ListenOrder[] {
@@ -191,12 +266,24 @@ export class Supervisor {
     if (this.#running.get(running.number) !== running) return;
     this.#running.delete(running.number);
     this.#events.onDied(running.number);
-    if (this.#isClosing) return;
+    running.onStep?.();
+    if (this.#isClosing || running.isRetiring) return;
+    // A successor that did not come up is not missed: the one it was to replace works on.
+    if (this.#servingCount() >= this.#concurrency) return;
     this.replacedCount++;
     const livedMs = this.#runtime.clock.monotonicMs() - running.startedAtMs;
     this.#runtime.log.warn("a worker died and is replaced", { worker: running.number });
-    if (livedMs > crashPauseMs) return this.#spawn(running.number);
-    this.#runtime.timers.after(crashPauseMs, () => this.#spawn(running.number));
+    if (livedMs > crashPauseMs) {
+      this.#spawn(running.number);
+      return;
+    }
+    this.#runtime.timers.after(crashPauseMs, () => {
+      if (!this.#isClosing) this.#spawn(this.#freeNumber());
+    });
+  }
+
+  #servingCount(): number {
+    return [...this.#running.values()].filter(({ isRetiring }) => !isRetiring).length;
   }
 
   #onMessage(running: Running, message: FromWorker): void {
@@ -206,10 +293,12 @@ export class Supervisor {
       case "listening":
         this.#ports.set(message.name, message.port);
         running.waitingFor--;
+        running.onStep?.();
         if ([...this.#running.values()].every((one) => one.waitingFor === 0)) this.#onPorts?.();
         break;
       case "configured":
         running.version = message.version;
+        running.onStep?.();
         this.#runtime.log.debug("a worker runs the configuration", {
           worker: running.number,
           version: message.version,
@@ -231,6 +320,7 @@ export class Supervisor {
         break;
       case "drained":
         running.isDrained = true;
+        running.onStep?.();
         if ([...this.#running.values()].every((one) => one.isDrained)) this.#onDrained?.();
         break;
     }

@@ -23,8 +23,11 @@ export interface ThreadSettings {
 }
 
 export interface Drainable {
-  /** Finishes what is under way, then closes; at once when nothing is. */
-  drain(): void;
+  /**
+   * Finishes what is under way, then closes; at once when nothing is. With `keepsIdle` an idle
+   * connection whose protocol cannot say goodbye (HTTP/1) stays until its next response.
+   */
+  drain(keepsIdle: boolean): void;
   destroy(): void;
 }
 

@@ -72,7 +72,9 @@ function main(): void {
         post({ kind: "answer", id: message.id, body: answer(thread, message.topic, message.args) });
         break;
       case "drain":
-        drain(thread, listeners, () => post({ kind: "drained" }), runtime.timers);
+        drain(thread, listeners, message.keepIdleMs, runtime.timers, () => {
+          post({ kind: "drained" });
+        });
         break;
       case "close":
         for (const listener of listeners.values()) listener.close();
@@ -176,19 +178,32 @@ function answer(thread: Thread, topic: string, args: Readonly<Record<string, str
   }
 }
 
-/** No new connections; idle ones close now, the others after their response. */
+/**
+ * No new connections; idle ones close now, or after `keepIdleMs`, the others after their response.
+ */
 function drain(
   thread: Thread,
   listeners: Map<string, Listener>,
-  done: () => void,
+  keepIdleMs: number,
   timers: ReturnType<typeof systemRuntime>["timers"],
+  done: () => void,
 ): void {
+  const untilMs = thread.clock.monotonicMs() + keepIdleMs;
+  let keepsIdle = keepIdleMs > 0;
   thread.isDraining = true;
   for (const listener of listeners.values()) listener.close();
   listeners.clear();
-  for (const downstream of thread.downstreams) downstream.drain();
+  for (const downstream of thread.downstreams) downstream.drain(keepsIdle);
   const look = (): void => {
-    if (thread.stats.activeCount <= 0 && thread.stats.tunnelCount <= 0) return done();
+    if (keepsIdle && thread.clock.monotonicMs() >= untilMs) {
+      keepsIdle = false;
+      for (const downstream of thread.downstreams) downstream.drain(false);
+      flushWrites();
+    }
+    const { activeCount, tunnelCount } = thread.stats;
+    // Those that were kept have said goodbye by then, and linger for their peer's.
+    const openCount = keepIdleMs > 0 ? thread.downstreams.size : 0;
+    if (activeCount <= 0 && tunnelCount <= 0 && openCount === 0) return done();
     timers.after(drainLookMs, look);
   };
   look();

@@ -104,7 +104,9 @@ export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drain
     return this.#exchange === null && !this.#parser.isIdle;
   }
 
-  drain(): void {
+  drain(keepsIdle: boolean): void {
+    // The thread drains too: the next response says Connection: close.
+    if (keepsIdle) return;
     this.#isDraining = true;
     if (this.#exchange === null && this.#parser.isIdle) this.#linger();
   }
