@@ -48,6 +48,7 @@ const nothing = Buffer.alloc(0);
 const noTrailers: HeaderList = [];
 
 export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drainable {
+  readonly protocol = "HTTP/1.1";
   readonly socket: ByteSocket;
   readonly entry: Entry;
   /** The upstream, not the peer, holds the content back. */
@@ -291,6 +292,11 @@ export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drain
     this.#isDetached = true;
     this.#forget();
     return { socket: this.socket, early: this.#stash };
+  }
+
+  answerDetached(head: ResponseHead): void {
+    head.keepAlive = head.status < 300;
+    this.#writeHead(head);
   }
 
   #writeHead(head: ResponseHead): void {

@@ -3,14 +3,14 @@
 // that service's own routes.
 
 import { matchRoute, matchVirtualHost, type RouteRow, type VirtualHostRow } from "@weft/rules";
+import { Framing, ResponseHead } from "@weft/wire";
 import { forward } from "../tcp/forward.ts";
 import { Flag, flagOfCode, flagRow } from "../telemetry/response-flags.ts";
 import type { Exchange } from "./exchange.ts";
 import { finish } from "./finish.ts";
 import { fixedHostNamed } from "./fixed-host.ts";
+import { reasonOf } from "./reason.ts";
 import { reply, replyWith } from "./reply.ts";
-
-const established = Buffer.from("HTTP/1.1 200 Connection Established\r\n\r\n");
 
 export function connect(x: Exchange): void {
   x.listener = x.tables.listeners.get(x.entry.listenerName) ?? null;
@@ -38,7 +38,7 @@ export function connect(x: Exchange): void {
  */
 function serveInside(x: Exchange, virtualHost: VirtualHostRow): void {
   const { socket, early } = x.downstream.detach();
-  socket.write(established);
+  x.downstream.answerDetached(established());
   x.status = 200;
   x.thread.serve(socket, early, { ...x.entry, fixedHost: fixedHostNamed(virtualHost.name) });
   finish(x);
@@ -56,21 +56,34 @@ function tunnel(x: Exchange, row: RouteRow): void {
     socket,
     early,
     onConnected() {
-      socket.write(established);
+      x.downstream.answerDetached(established());
       x.status = 200;
       finish(x);
     },
     onFailed(flag) {
-      const text = "no connection could be made\n";
-      socket.write(
-        Buffer.from(
-          `HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nx-weft-flag: ${flagRow(flag).code}\r\n` +
-            `content-type: text/plain\r\ncontent-length: ${text.length}\r\n\r\n${text}`,
-        ),
-      );
+      const content = Buffer.from("no connection could be made\n");
+      x.downstream.answerDetached(refusal(flag, content.length));
+      socket.write(content);
       x.status = 503;
       x.flag = flag;
       finish(x);
     },
   });
+}
+
+function established(): ResponseHead {
+  const head = new ResponseHead();
+  head.status = 200;
+  head.reason = "Connection Established";
+  return head;
+}
+
+function refusal(flag: Flag, contentLength: number): ResponseHead {
+  const head = new ResponseHead();
+  head.status = 503;
+  head.reason = reasonOf(503);
+  head.framing = Framing.Length;
+  head.contentLength = contentLength;
+  head.headers.push("x-weft-flag", flagRow(flag).code, "content-type", "text/plain");
+  return head;
 }

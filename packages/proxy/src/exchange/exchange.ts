@@ -38,6 +38,10 @@ export interface Downstream {
   finished(x: Exchange): void;
   /** The request switched protocols: gives its socket away, with what came after the head. */
   detach(): DetachedSocket;
+  /** Answers a CONNECT whose socket was given away: the tunnel stands, or why there is none. */
+  answerDetached(head: ResponseHead): void;
+  /** For the log. */
+  readonly protocol: "HTTP/1.1" | "HTTP/2";
 }
 
 export interface DetachedSocket {

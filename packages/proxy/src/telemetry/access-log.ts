@@ -15,6 +15,7 @@ export function createAccessLog(log: Logger): AccessLog {
       const endpoint = (x.attempt ?? x.pastAttempts?.at(-1))?.endpoint ?? null;
       log.info("request", {
         direction: x.listener?.direction ?? "",
+        protocol: x.downstream.protocol,
         method: x.request.method,
         authority: x.authority,
         path: x.path,
