@@ -24,6 +24,8 @@ debian prometheus promtool
 debian curl curl
 debian python3 python3
 debian nghttp2-client h2load
+debian postgresql psql
+debian redis-server redis-server
 debian golang-go go
 if ! python3 -m pip --version >/dev/null 2>&1; then missing="$missing python3-pip"; fi
 if [ -n "$missing" ]; then

@@ -13,7 +13,9 @@ export type Part =
   | "nginx"
   | "haproxy"
   | "promtool"
-  | "gateway-api";
+  | "gateway-api"
+  | "postgres"
+  | "redis";
 
 /** True when the test may go on; otherwise it is skipped, or fails when the part is required. */
 export function hasPart(context: TestContext, part: Part, found: boolean, fix: string): boolean {
