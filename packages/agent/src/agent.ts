@@ -13,6 +13,8 @@ import type {
 } from "@weft/xds/messages/weft/v1/agent.js";
 import { ControlLink } from "./control-link.ts";
 import { claimFolder, fiveLetters } from "./claim-folder.ts";
+import type { Dns } from "./dns/dns.ts";
+import { openWorkloadDns } from "./dns/workload-dns.ts";
 import { AgentFailure, lateFailure, unusableAddress } from "./failure.ts";
 import { type HealthProbe, probe } from "./health/check.ts";
 import { HealthMonitor } from "./health/monitor.ts";
@@ -36,6 +38,8 @@ const freshPatienceMs = 1_500;
 const loadedPatienceMs = 2_000;
 const peersPatienceMs = 2_000;
 const defaultTrustDomain = "weft.local";
+const clusterDomain = "cluster.local";
+const dnsPort = 15053;
 const xdsBackoff = { firstMs: 500, maxMs: 5_000 } as const;
 
 export class Agent {
@@ -50,6 +54,7 @@ export class Agent {
   readonly #report: ProxyReport;
   #proxy: ProxyHandle | null = null;
   #xds: XdsClient | null = null;
+  #dns: Dns | null = null;
   #monitor: HealthMonitor | null = null;
   #loadTimer: Timer | null = null;
   #address = "127.0.0.1";
@@ -111,6 +116,7 @@ export class Agent {
     this.#proxy = await this.#openProxy();
     const identity = this.#link.identity.current;
     if (identity !== null) this.#proxy.setIdentity(identity);
+    if (!this.#options.ephemeral) await this.#openDns(this.#proxy);
     void this.#serve(linked);
     await this.#loadUnlessFresh(noWait ? 0 : freshPatienceMs);
     const { ready } = this.#proxy;
@@ -164,6 +170,7 @@ export class Agent {
     this.#loadTimer?.cancel();
     this.#xds?.close();
     this.#link.close();
+    this.#dns?.close();
     await this.#proxy?.close();
   }
 
@@ -197,7 +204,7 @@ export class Agent {
         version: options.version,
       },
       trustDomain: spiffeId === undefined ? defaultTrustDomain : new URL(spiffeId).host,
-      domain: "cluster.local",
+      domain: clusterDomain,
       concurrency: options.concurrency,
       drainMs: options.drainMs,
       explain: options.explain,
@@ -217,6 +224,21 @@ export class Agent {
       });
     }
     return proxy;
+  }
+
+  async #openDns(names: ProxyHandle): Promise<void> {
+    const { namespace, nameServers, port } = this.#options;
+    this.#dns = await openWorkloadDns({
+      runtime: this.#runtime,
+      proxy: names,
+      mode: "loopback",
+      workload: `${namespace}/${this.workload}`,
+      domain: clusterDomain,
+      nameServers,
+      preferredPort: port === dnsPort ? 0 : dnsPort,
+      kept: this.#folder?.read("names.json") ?? null,
+      keep: (bytes) => this.#keep("names.json", bytes),
+    });
   }
 
   #lastInbound(): ProxyPorts["inbound"] {
@@ -314,7 +336,7 @@ export class Agent {
       adminPort: ports.admin,
       metricsPort: ports.metrics,
       outboundPort: ports.outbound,
-      dnsPort: 0,
+      dnsPort: this.#dns?.port ?? 0,
     };
   }
 

@@ -1,6 +1,7 @@
 // What a workload's agent is told: the flags of `weft run` and `weft sidecar`, resolved.
 
 import type { Runtime } from "@weft/runtime";
+import type { NameServer } from "./dns/resolv-conf.ts";
 
 export type WorkloadProtocol = "http" | "http2" | "grpc" | "tcp";
 
@@ -37,6 +38,8 @@ export interface AgentOptions {
   readonly noWait: boolean;
   /** Lives for one command: registered in memory only, leaves nothing on disk. */
   readonly ephemeral: boolean;
+  /** Asked for names outside the mesh; null: those of /etc/resolv.conf. */
+  readonly nameServers: readonly NameServer[] | null;
   /** Keep decision records for `weft request`. */
   readonly explain: boolean;
   readonly labels: Readonly<Record<string, string>>;

@@ -20,6 +20,7 @@ const options: AgentOptions = {
   healthPath: null,
   address: null,
   appAddress: "127.0.0.1",
+  nameServers: [],
   concurrency: 1,
   drainMs: 0,
   noWait: false,

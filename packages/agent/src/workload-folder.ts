@@ -21,7 +21,7 @@ export interface FolderOptions {
   readonly nowMs: number;
 }
 
-export type KeptFile = "snapshot.bin" | "identity.json" | "ports.json";
+export type KeptFile = "snapshot.bin" | "identity.json" | "ports.json" | "names.json";
 
 interface Owner extends ProcessMark {
   readonly fingerprint: string;

@@ -1,6 +1,11 @@
 // The flags of `weft run` and `weft sidecar`, and what they mean to the agent.
 
-import type { AgentOptions, UpstreamOption } from "@weft/agent";
+import {
+  type AgentOptions,
+  type NameServer,
+  parseNameServer,
+  type UpstreamOption,
+} from "@weft/agent";
 import type { Runtime } from "@weft/runtime";
 import { type Command, Option } from "commander";
 import { type CliContext, resolveControl, resolveDataDir, resolveNamespace } from "./context.ts";
@@ -38,6 +43,7 @@ export interface WorkloadFlags {
   transparent?: boolean;
   proxy: string;
   control?: string;
+  dnsUpstream: string[];
   tokenFile?: string;
   dataDir?: string;
   logFile?: string;
@@ -77,6 +83,14 @@ export function addWorkloadFlags(command: Command): Command {
     )
     .addOption(new Option("--no-wait", "start without waiting for the control plane"))
     .addOption(new Option("--proxy <kind>", "data plane").choices(["builtin"]).default("builtin"))
+    .addOption(
+      new Option(
+        "--dns-upstream <ip[:port]>",
+        "name server for names outside the mesh (repeatable)",
+      )
+        .argParser(collect(String))
+        .default([], "those of this host"),
+    )
     .addOption(controlOption().argParser(parseHostPort))
     .addOption(tokenFileOption())
     .addOption(dataDirOption())
@@ -108,6 +122,7 @@ export function agentOptions(
     concurrency: flags.concurrency,
     drainMs: flags.drain,
     noWait: !flags.wait,
+    nameServers: flags.dnsUpstream.length === 0 ? null : flags.dnsUpstream.map(nameServer),
     ephemeral: false,
     explain: false,
     labels: {},
@@ -115,6 +130,12 @@ export function agentOptions(
     weight: 100,
     weftVersion: weftVersion(),
   };
+}
+
+function nameServer(written: string): NameServer {
+  const server = parseNameServer(written);
+  if (server !== null) return server;
+  throw usageFailure(`--dns-upstream ${written} is not an address`, "Write IP or IP:PORT.");
 }
 
 /** `S[.N][:PORT]`. */

@@ -4,8 +4,10 @@
 import type { Runtime } from "@weft/runtime";
 import type { XdsClient, XdsClientHandler } from "@weft/xds";
 import type { LoadRow } from "@weft/xds/messages/weft/v1/agent.js";
+import type { NamedEndpoint, NamedService } from "./config/service-names.ts";
+import type { ListenOutcome } from "./virtual-listeners.ts";
 
-export type { LoadRow };
+export type { ListenOutcome, LoadRow, NamedEndpoint, NamedService };
 
 export type PortProtocol = "http" | "http2" | "grpc" | "tcp";
 
@@ -129,6 +131,14 @@ export interface ProxyHandle {
   onSnapshot(listener: (bytes: Uint8Array) => void): void;
   /** Content hash of the configuration the workers run, "" before the first. */
   readonly configVersion: string;
+  /** The service of that (lower-case) name, as this workload may call it; null: none. */
+  findService(name: string): NamedService | null;
+  /** Its ready endpoints, each address once. */
+  endpointsOf(service: NamedService): readonly NamedEndpoint[];
+  /** Listens on a loopback address for a service, at all its ports. */
+  listenFor(service: NamedService, address: string): Promise<ListenOutcome>;
+  /** Captured connections to the address go to the service; resolves when every worker knows. */
+  assign(service: NamedService, address: string): Promise<void>;
   /** What was measured since the last call, one row per label set. */
   takeLoad(): LoadRow[];
   /** Rejects on an unknown topic. `explain` takes `{ requestId }`. */

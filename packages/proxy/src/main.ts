@@ -6,9 +6,19 @@ import { bindListener, canShareListeners, formatAddress } from "@weft/runtime";
 import { resourceTypeOf } from "@weft/xds";
 import { openPorts, type ServicePorts } from "./admin.ts";
 import { ClusterShares } from "./cluster-shares.ts";
+import { endpointsOf, findService } from "./config/service-names.ts";
 import { decodeSnapshot, encodeSnapshot } from "./config/snapshot.ts";
 import { Subscriptions } from "./config/subscribe.ts";
-import type { LoadRow, ProxyHandle, ProxyIdentity, ProxyOptions, ProxyPorts } from "./handle.ts";
+import type {
+  ListenOutcome,
+  LoadRow,
+  NamedEndpoint,
+  NamedService,
+  ProxyHandle,
+  ProxyIdentity,
+  ProxyOptions,
+  ProxyPorts,
+} from "./handle.ts";
 import type { ToWorker } from "./messages.ts";
 import { answerTopic, type TopicSources } from "./questions.ts";
 import { type SharedListener, Supervisor } from "./supervisor.ts";
@@ -16,6 +26,7 @@ import type { XdsCounts } from "./telemetry/prometheus.ts";
 import { Totals } from "./telemetry/totals.ts";
 import type { ProgramAddress } from "./thread.ts";
 import type { IdentityBytes } from "./tls/identity.ts";
+import { VirtualListeners } from "./virtual-listeners.ts";
 
 /** After a change the snapshot is written once things have been quiet for so long. */
 const snapshotDelayMs = 200;
@@ -44,6 +55,7 @@ class BuiltinProxy implements ProxyHandle {
   #isReady = false;
   #setReady: () => void = () => {};
   #supervisor!: Supervisor;
+  #virtual!: VirtualListeners;
   #servicePorts!: ServicePorts;
   #ports!: ProxyPorts;
   #identity: ProxyIdentity | null = null;
@@ -73,6 +85,9 @@ class BuiltinProxy implements ProxyHandle {
         for (const { typeUrl } of changes) this.#countUpdate(this.#xds.accepted, typeUrl);
         this.#xds.lastUpdateSeconds = Math.floor(options.runtime.clock.nowMs() / 1000);
         this.#refreshRoots();
+        this.#virtual.keepOnly((service, namespace) => {
+          return findService(after, `${service}.${namespace}`) !== null;
+        });
         this.#scheduleSnapshot();
         this.#checkReady();
       },
@@ -123,6 +138,7 @@ class BuiltinProxy implements ProxyHandle {
         },
       },
     );
+    this.#virtual = new VirtualListeners(this.#supervisor);
     await this.#supervisor.open(concurrency);
     this.#ports = this.#portsOf(listeners);
     this.#sweepTimer = runtime.timers.every(sweepMs, () => this.#shares.sweep(), {
@@ -176,6 +192,24 @@ class BuiltinProxy implements ProxyHandle {
     this.#onSnapshot = listener;
   }
 
+  findService(name: string): NamedService | null {
+    return findService(this.#subscriptions.tables, name);
+  }
+
+  endpointsOf(service: NamedService): NamedEndpoint[] {
+    return endpointsOf(this.#subscriptions.tables, service, this.#options.domain);
+  }
+
+  /** Without FFI a worker has its own sockets, and none are opened later. */
+  listenFor(service: NamedService, address: string): Promise<ListenOutcome> {
+    if (!canShareListeners()) return Promise.resolve("partly");
+    return this.#virtual.listen(address, service);
+  }
+
+  assign(service: NamedService, address: string): Promise<void> {
+    return this.#virtual.assign(address, service);
+  }
+
   takeLoad(): LoadRow[] {
     return this.#totals.takeLoad();
   }
@@ -212,6 +246,7 @@ class BuiltinProxy implements ProxyHandle {
     if (this.#identityBytes !== null) {
       messages.push({ kind: "identity", identity: this.#identityBytes });
     }
+    messages.push({ kind: "assign", id: 0, addresses: this.#virtual.assigned });
     messages.push({
       kind: "configure",
       version: this.#subscriptions.version,

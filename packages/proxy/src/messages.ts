@@ -30,6 +30,13 @@ interface UpstreamBinding {
   readonly port: number | null;
 }
 
+/** An address that stands for a service in captured connections. */
+export interface AssignedAddress {
+  readonly address: string;
+  readonly service: string;
+  readonly namespace: string;
+}
+
 export interface ListenOrder {
   /** Unique: `outbound`, `inbound/<port>`, `upstream/<name>`. */
   readonly name: string;
@@ -52,6 +59,13 @@ export type ToWorker =
     }
   | { readonly kind: "identity"; readonly identity: IdentityBytes }
   | { readonly kind: "listen"; readonly orders: readonly ListenOrder[] }
+  | { readonly kind: "add-listeners"; readonly id: number; readonly orders: readonly ListenOrder[] }
+  | {
+      readonly kind: "assign";
+      readonly id: number;
+      readonly addresses: readonly AssignedAddress[];
+    }
+  | { readonly kind: "remove-listeners"; readonly names: readonly string[] }
   | { readonly kind: "eject"; readonly cluster: string; readonly keys: readonly string[] }
   | { readonly kind: "report"; readonly id: number }
   | {

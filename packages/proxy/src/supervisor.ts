@@ -7,7 +7,14 @@ import { getCompileCacheDir } from "node:module";
 import { dirname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { BoundListener, Runtime } from "@weft/runtime";
-import type { FromWorker, ListenOrder, ToWorker, WorkerReport, WorkerStart } from "./messages.ts";
+import type {
+  AssignedAddress,
+  FromWorker,
+  ListenOrder,
+  ToWorker,
+  WorkerReport,
+  WorkerStart,
+} from "./messages.ts";
 
 export interface SupervisorEvents {
   /** The messages that bring a new worker to where the others are. */
@@ -55,7 +62,7 @@ interface Running {
 export class Supervisor {
   readonly #runtime: Runtime;
   readonly #start: Omit<WorkerStart, "number" | "compileCacheDir">;
-  readonly #listeners: readonly SharedListener[];
+  #listeners: readonly SharedListener[];
   readonly #events: SupervisorEvents;
   readonly #running = new Map<number, Running>();
   readonly #answers = new Map<number, { count: number; bodies: unknown[]; done: () => void }>();
@@ -106,6 +113,28 @@ export class Supervisor {
 
   send(message: ToWorker): void {
     for (const { worker } of this.#running.values()) worker.postMessage(message);
+  }
+
+  /** Opens more sockets; resolves when every worker accepts on them. */
+  async addListeners(added: readonly SharedListener[]): Promise<void> {
+    this.#listeners = [...this.#listeners, ...added];
+    await this.#collect((id) => ({
+      kind: "add-listeners",
+      id,
+      orders: added.map(({ order, bound }) => this.#orderOf(order, bound)),
+    }));
+  }
+
+  async assign(addresses: readonly AssignedAddress[]): Promise<void> {
+    await this.#collect((id) => ({ kind: "assign", id, addresses }));
+  }
+
+  /** Connections that are open already go on. */
+  removeListeners(names: readonly string[]): void {
+    const gone = this.#listeners.filter(({ order }) => names.includes(order.name));
+    this.#listeners = this.#listeners.filter(({ order }) => !names.includes(order.name));
+    this.send({ kind: "remove-listeners", names });
+    for (const { bound } of gone) bound?.close();
   }
 
   /** Every worker's answer; without those that died or took too long. */
@@ -253,13 +282,17 @@ export class Supervisor {
   }
 
   #orders(): ListenOrder[] {
-    return this.#listeners.map(({ order, bound }) => ({
+    return this.#listeners.map(({ order, bound }) => this.#orderOf(order, bound));
+  }
+
+  #orderOf(order: SharedListener["order"], bound: BoundListener | null): ListenOrder {
+    return {
       ...order,
       // A worker that listens by itself takes the port its predecessor had.
       port: this.#ports.get(order.name) ?? order.port,
       insists: this.#ports.has(order.name),
       fd: bound?.duplicate() ?? null,
-    }));
+    };
   }
 
   #exited(running: Running): void {

@@ -4,6 +4,7 @@
 import type { ByteSocket, Clock, Logger, Random, TimerWheel } from "@weft/runtime";
 import type { Current } from "./config/current.ts";
 import type { Entry } from "./exchange/exchange.ts";
+import type { AssignedAddress } from "./messages.ts";
 import type { AccessLog } from "./telemetry/access-log.ts";
 import type { Decisions } from "./telemetry/decision.ts";
 import type { Stats } from "./telemetry/stats.ts";
@@ -58,4 +59,6 @@ export interface Thread {
   serve(socket: ByteSocket, early: Buffer, entry: Entry): void;
   /** Downstream connections, for draining. */
   readonly downstreams: Set<Drainable>;
+  /** Addresses that stand for services, by their text: original destinations with capture. */
+  readonly assigned: Map<string, AssignedAddress>;
 }

@@ -62,6 +62,20 @@ function main(): void {
           }
         });
         break;
+      case "add-listeners":
+        for (const order of message.orders) listeners.set(order.name, listen(thread, order, post));
+        post({ kind: "answer", id: message.id, body: null });
+        break;
+      case "assign":
+        for (const one of message.addresses) thread.assigned.set(one.address, one);
+        post({ kind: "answer", id: message.id, body: null });
+        break;
+      case "remove-listeners":
+        for (const name of message.names) {
+          listeners.get(name)?.close();
+          listeners.delete(name);
+        }
+        break;
       case "eject":
         thread.current.clusters.get(message.cluster)?.eject(new Set(message.keys));
         break;
@@ -123,6 +137,7 @@ function createThread(
     nextRequestId: () => prefix + (++requestCount).toString(16).padStart(12, "0"),
     serve: (socket: ByteSocket, early: Buffer, entry: Entry) => serve(socket, early, entry),
     downstreams: new Set(),
+    assigned: new Map(),
   };
 }
 

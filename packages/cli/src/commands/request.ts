@@ -100,6 +100,7 @@ async function send(
     healthPath: null,
     address: "127.0.0.1",
     appAddress: "127.0.0.1",
+    nameServers: [],
     concurrency: 1,
     drainMs: 0,
     noWait: false,
