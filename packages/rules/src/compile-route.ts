@@ -56,7 +56,7 @@ const routeFields: ReadonlySet<string> = new Set([
 
 type RouteLabels = Pick<
   Fields<RouteRow>,
-  "kind" | "namespace" | "object" | "rule" | "flag" | "policies"
+  "kind" | "namespace" | "object" | "rule" | "flag" | "policies" | "serverNames"
 >;
 
 type RouteWork = Omit<Fields<RouteRow>, "name" | "index" | "match" | keyof RouteLabels>;
@@ -80,6 +80,7 @@ export function compileRoute(
     object: weft.text("name"),
     rule: weft.label("rule"),
     flag: weft.text("flag"),
+    serverNames: weft.texts("serverNames"),
     policies: weft.objects("policies").map((policy) => {
       const label = new PolicyLabel(
         policy.text("kind"),

@@ -30,6 +30,7 @@ export {
   matchVirtualHost,
   type RequestView,
 } from "./match.ts";
+export { matchStream, needsServerName } from "./match-stream.ts";
 export { createPicker, type PickerSettings } from "./pick/index.ts";
 export { type Candidate, type Chance, isUsable, type Picker } from "./pick/picker.ts";
 export { compileRegex, Pattern, type RegexEngine } from "./regex.ts";

@@ -305,6 +305,11 @@ export class RouteRow {
   readonly mirrors: readonly MirrorRow[];
   /** Upgrade types of this route, `connect` among them; null: the connection manager's. */
   readonly upgrades: readonly string[] | null;
+  /**
+   * Of a byte stream: the server names (SNI, lower case, `*.x` for every name below) of the TLS
+   * connections it takes; null: it takes any stream. `match-stream.ts` reads it.
+   */
+  readonly serverNames: readonly string[] | null;
   /** What `dev.weft` says: the object this route was compiled from, "" when there is none. */
   readonly kind: string;
   readonly namespace: string;
@@ -330,6 +335,7 @@ export class RouteRow {
     this.retry = fields.retry;
     this.mirrors = fields.mirrors;
     this.upgrades = fields.upgrades;
+    this.serverNames = fields.serverNames;
     this.kind = fields.kind;
     this.namespace = fields.namespace;
     this.object = fields.object;

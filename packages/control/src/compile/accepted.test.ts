@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { compileChanges, emptyTables, type Tables } from "@weft/rules";
 import { typeUrls } from "@weft/xds";
 import { Any } from "@weft/xds/messages/google/protobuf/any.js";
-import { Mesh, route, service, trafficPolicy, workload } from "./fixture.test.ts";
+import { Mesh, route, service, trafficPolicy, workload, type Written } from "./fixture.test.ts";
 import type { CompiledResource } from "./resource.ts";
 import { compileTrustBundle } from "./trust-bundle.ts";
 
@@ -182,6 +182,38 @@ test("every feature compiles to what the built-in proxy accepts", () => {
     assert.equal(tables.routes.size, 1);
     assert.equal(tables.secrets.size, 1);
   }
+});
+
+test("routes of gRPC and of byte streams compile to what the built-in proxy accepts", () => {
+  const mesh = new Mesh();
+  const kindOf = (kind: string, written: Written, more: object): Written => {
+    return { ...written, kind, spec: { ...(written.spec as object), ...more } };
+  };
+  const toPort = (port: number): unknown => [{ backendRefs: [{ name: "catalog", port }] }];
+  const methods = [
+    { method: { service: "a.B", method: "C" }, headers: [{ name: "x", value: "1" }] },
+    { method: { type: "RegularExpression", service: "a.B|c.D" } },
+    { method: { method: "C" } },
+  ];
+  const grpc = [{ matches: methods, backendRefs: [{ name: "catalog", port: 90 }] }, {}];
+  mesh.put(
+    service("catalog", EVERY_PORT),
+    service("files", { ports: [{ name: "tls", port: 443 }] }),
+    kindOf("GRPCRoute", route("grpc", ["catalog"], grpc), {}),
+    kindOf("TCPRoute", route("tcp", ["catalog"], []), { rules: toPort(5432) }),
+    kindOf("TLSRoute", route("tls", ["files"], []), {
+      hostnames: ["a.b", "*.b"],
+      rules: toPort(5432),
+    }),
+  );
+  const [table] = tablesOf(mesh, "shop").routes.values();
+  const named = (name: string): (readonly string[] | null)[] | undefined => {
+    const host = table?.virtualHosts.find((one) => one.name.startsWith(name));
+    return host?.routes.map((one) => one.serverNames);
+  };
+  assert.deepEqual(named("files.shop"), [["a.b", "*.b"]]);
+  assert.deepEqual(named("catalog.shop.svc.cluster.local:5432"), [null]);
+  assert.equal(named("catalog.shop.svc.cluster.local:90")?.length, 1 + 4 + 1);
 });
 
 test("an empty mesh compiles to what the built-in proxy accepts", () => {

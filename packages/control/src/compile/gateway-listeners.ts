@@ -2,7 +2,7 @@
 
 import { GATEWAY_GROUP, type Gateway, type GatewayListener, type LabelSelector } from "@weft/api";
 import { keyOf, type Model, objectKey } from "../model/model.ts";
-import { gatewayParent } from "../model/route-refs.ts";
+import { type AnyRoute, gatewayParent, routesOfParent } from "../model/route-refs.ts";
 import { parentGatewayOf } from "./route-parents.ts";
 
 export interface ListenerVerdict {
@@ -14,13 +14,14 @@ export interface ListenerVerdict {
 }
 
 const HTTP_PROTOCOLS: readonly string[] = ["HTTP", "HTTPS"];
+const HTTP_KINDS = ["HTTPRoute", "GRPCRoute"] as const;
 
 export function judgeListeners(model: Model, gateway: Gateway): ListenerVerdict[] {
   return gateway.spec.listeners.map((listener) => {
     const isSupported = HTTP_PROTOCOLS.includes(listener.protocol);
     return {
       name: listener.name,
-      supportedKinds: isSupported ? [{ group: GATEWAY_GROUP, kind: "HTTPRoute" }] : [],
+      supportedKinds: isSupported ? HTTP_KINDS.map((kind) => ({ group: GATEWAY_GROUP, kind })) : [],
       attachedRoutes: isSupported ? attachedRoutes(model, gateway, listener) : 0,
       isSupported,
     };
@@ -44,16 +45,18 @@ export function allowsNamespace(
 function attachedRoutes(model: Model, gateway: Gateway, listener: GatewayListener): number {
   const key = keyOf(gateway);
   let count = 0;
-  for (const routeKey of model.routesByParent.get(gatewayParent(key))) {
-    const route = model.objects.HTTPRoute.get(routeKey);
-    const isAttached = route?.spec.parentRefs?.some(
-      (ref) =>
-        parentGatewayOf(route, ref) === key &&
-        (ref.sectionName === undefined || ref.sectionName === listener.name) &&
-        (ref.port === undefined || ref.port === listener.port) &&
-        allowsNamespace(model, gateway, listener, route.metadata.namespace ?? ""),
-    );
-    if (isAttached === true) count++;
+  for (const kind of HTTP_KINDS) {
+    for (const routeKey of routesOfParent(model, kind, gatewayParent(key))) {
+      const route: AnyRoute | undefined = model.objects[kind].get(routeKey);
+      const isAttached = route?.spec.parentRefs?.some(
+        (ref) =>
+          parentGatewayOf(route, ref) === key &&
+          (ref.sectionName === undefined || ref.sectionName === listener.name) &&
+          (ref.port === undefined || ref.port === listener.port) &&
+          allowsNamespace(model, gateway, listener, route.metadata.namespace ?? ""),
+      );
+      if (isAttached === true) count++;
+    }
   }
   return count;
 }

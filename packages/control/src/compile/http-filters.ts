@@ -17,6 +17,7 @@ import {
   RedirectAction_RedirectResponseCode,
 } from "@weft/xds/messages/envoy/config/route/v3/route_components.js";
 import { RegexMatchAndSubstitute } from "@weft/xds/messages/envoy/type/matcher/v3/regex.js";
+import { quotePattern } from "./http-match.ts";
 
 export interface HeaderEdits {
   readonly requestHeadersToAdd: HeaderValueOption[];
@@ -220,9 +221,4 @@ function substitution(regex: string, text: string): RegexMatchAndSubstitute {
     pattern: { regex },
     substitution: text.replaceAll("\\", "\\\\"),
   });
-}
-
-/** The text as an RE2 pattern of itself. */
-function quotePattern(text: string): string {
-  return text.replace(/[\\.+*?()|[\]{}^$]/g, "\\$&");
 }

@@ -120,7 +120,8 @@ function queryOf(match: HttpRouteMatch): NonNullable<HttpRouteMatch["queryParams
   return firstByName(match.queryParams ?? [], (name) => name);
 }
 
-function firstByName<T extends { name: string }>(
+/** Of several with one name the first. */
+export function firstByName<T extends { name: string }>(
   demands: readonly T[],
   fold: (name: string) => string,
 ): T[] {
@@ -131,4 +132,9 @@ function firstByName<T extends { name: string }>(
     seen.add(folded);
     return true;
   });
+}
+
+/** The text as an RE2 pattern of itself. */
+export function quotePattern(text: string): string {
+  return text.replace(/[\\.+*?()|[\]{}^$]/g, "\\$&");
 }

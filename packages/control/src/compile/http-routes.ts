@@ -1,29 +1,24 @@
-// The rules of the HTTPRoutes that hold at one port, as Envoy routes in the order they are tried
+// The rules of the HTTPRoutes or GRPCRoutes that hold at one port, as Envoy routes in the order
+// they are tried
 // (design section 6, "Routes").
 
-import {
-  type HttpBackendRef,
-  type HttpRoute,
-  type HttpRouteRule,
-  parseDurationMs,
-  type Service,
-} from "@weft/api";
+import { parseDurationMs, type Service } from "@weft/api";
 import {
   Route,
   type RouteAction,
   RouteAction as RouteActionMessage,
   RouteAction_ClusterNotFoundResponseCode,
   RouteAction_RequestMirrorPolicy,
-  WeightedCluster_ClusterWeight,
 } from "@weft/xds/messages/envoy/config/route/v3/route_components.js";
 import {
   type FractionalPercent,
   FractionalPercent_DenominatorType,
 } from "@weft/xds/messages/envoy/type/v3/percent.js";
 import { type Model, objectKey } from "../model/model.ts";
+import type { AnyRoute } from "../model/route-refs.ts";
 import type { ServicePort } from "../model/service-ports.ts";
-import { chooseCluster, type ClusterChoice, idleTimeoutMs, type NamedPort } from "./clusters.ts";
-import { requestSettingsFor } from "./clusters.ts";
+import { chosen, type ShareContext, sharesOf, specifierOf } from "./backend-shares.ts";
+import { type ClusterChoice, idleTimeoutMs, requestSettingsFor } from "./clusters.ts";
 import {
   compileRedirect,
   flagHeader,
@@ -33,8 +28,13 @@ import {
   redirectOf,
   urlRewriteOf,
 } from "./http-filters.ts";
-import { byPrecedence, compileMatch, pathOf, type PlacedMatch } from "./http-match.ts";
-import { INVALID_CLUSTER } from "./names.ts";
+import { compileMatch } from "./http-match.ts";
+import {
+  type PlacedRule,
+  placeRules,
+  type RequestRoute,
+  type RequestRule,
+} from "./placed-rules.ts";
 import { compileRetry, SAFE_METHODS } from "./retry-policy.ts";
 import { resolveRef } from "./route-backends.ts";
 import { problemsOf } from "./route-problems.ts";
@@ -54,14 +54,9 @@ export interface CompiledRoutes {
 }
 
 /** What the routes of one virtual host share while they are compiled. */
-interface Context {
-  readonly model: Model;
-  readonly named: NamedPort;
+interface Context extends ShareContext {
   readonly request: RequestSettings;
-  readonly clusters: Map<string, ClusterChoice>;
 }
-
-const DEFAULT_MATCHES = [{}];
 
 /**
  * Without routes everything goes to the service itself; with routes, what none matches is answered
@@ -70,36 +65,22 @@ const DEFAULT_MATCHES = [{}];
 export function compileHttpRoutes(
   model: Model,
   { service, port }: NamedServicePort,
-  httpRoutes: readonly HttpRoute[],
+  held: readonly AnyRoute[],
 ): CompiledRoutes {
   const { namespace = "", name } = service.metadata;
   const named = { service: objectKey(namespace, name), portName: port.name, port: port.port };
   const request = requestSettingsFor(model, named);
   const context: Context = { model, named, request, clusters: new Map() };
   const routes: Route[] = [];
-  if (httpRoutes.length === 0) {
+  const [first] = held;
+  if (first === undefined) {
     routes.push(serviceRoute(context, service, port));
   } else {
-    for (const placed of placeMatches(httpRoutes)) routes.push(compilePlaced(context, placed));
-    const missing = `no HTTPRoute of ${named.service} matches the request\n`;
+    for (const placed of placeRules(held)) routes.push(compilePlaced(context, placed));
+    const missing = `no ${first.kind} of ${named.service} matches the request\n`;
     routes.push(directRoute("no-match", 404, missing, { kind: "", namespace: "", name: "" }));
   }
   return { routes, clusters: [...context.clusters.values()] };
-}
-
-function placeMatches(httpRoutes: readonly HttpRoute[]): PlacedMatch[] {
-  const placed: PlacedMatch[] = [];
-  for (const route of httpRoutes) {
-    const { matches: impossible } = problemsOf(route);
-    (route.spec.rules ?? []).forEach((rule, ruleIndex) => {
-      const matches = (rule.matches ?? []).length === 0 ? DEFAULT_MATCHES : (rule.matches ?? []);
-      matches.forEach((match, matchIndex) => {
-        if (impossible.has(`${ruleIndex}/${matchIndex}`)) return;
-        placed.push({ route, ruleIndex, matchIndex, match });
-      });
-    });
-  }
-  return placed.sort(byPrecedence);
 }
 
 function serviceRoute(context: Context, service: Service, port: ServicePort): Route {
@@ -123,22 +104,34 @@ function serviceRoute(context: Context, service: Service, port: ServicePort): Ro
   return route;
 }
 
-function compilePlaced(context: Context, { route, ruleIndex, match }: PlacedMatch): Route {
-  const rule = route.spec.rules?.[ruleIndex] ?? {};
+function compilePlaced(context: Context, placed: PlacedRule): Route {
+  const { route, rule, ruleIndex, match } = placed;
   const { namespace = "", name } = route.metadata;
   const ruleName = rule.name ?? String(ruleIndex);
-  const label = { kind: "HTTPRoute", namespace, name, rule: ruleName };
+  const label = { kind: route.kind, namespace, name, rule: ruleName };
   const routeName = `${namespace}/${name}/${ruleName}`;
-  const compiled = compileRule(context, route, rule, ruleIndex, pathOf(match).value);
+  const compiled = compileRule(context, placed);
   const message = Route.fromPartial({
     ...(compiled.isDirect ? {} : headerEdits(rule.filters)),
     name: routeName,
-    match: compileMatch(match),
+    match,
     metadata: weftMetadata({ ...compiled.metadata, ...label, policies: compiled.policies }),
   });
   message.action = compiled.action;
   return message;
 }
+
+/** What a backend that leads nowhere answers; 503 is gRPC's UNAVAILABLE. */
+const NOWHERE = {
+  HTTPRoute: {
+    status: 500,
+    missing: RouteAction_ClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR,
+  },
+  GRPCRoute: {
+    status: 503,
+    missing: RouteAction_ClusterNotFoundResponseCode.SERVICE_UNAVAILABLE,
+  },
+} as const;
 
 interface CompiledRule {
   readonly action: Route["action"];
@@ -147,14 +140,8 @@ interface CompiledRule {
   readonly isDirect: boolean;
 }
 
-/** `prefix` is the matched path prefix, for rewrites of it. */
-function compileRule(
-  context: Context,
-  route: HttpRoute,
-  rule: HttpRouteRule,
-  ruleIndex: number,
-  prefix: string,
-): CompiledRule {
+function compileRule(context: Context, placed: PlacedRule): CompiledRule {
+  const { route, rule, ruleIndex, prefix } = placed;
   const reasons = problemsOf(route).rules.get(ruleIndex);
   if (reasons !== undefined) return direct(500, `the route cannot be enforced: ${reasons[0]}\n`);
   const redirect = redirectOf(rule.filters);
@@ -167,16 +154,11 @@ function compileRule(
   if (weights.length === 0) {
     const why =
       (rule.backendRefs ?? []).length === 0 ? "has no backends" : "gives no backend weight";
-    return direct(500, `the rule ${why}\n`);
+    return direct(NOWHERE[route.kind].status, `the rule ${why}\n`);
   }
   const action = forwardTo(context, choices, rule);
-  const only = weights.length === 1 ? weights[0] : undefined;
-  action.clusterSpecifier =
-    only !== undefined && isPlain(only)
-      ? { $case: "cluster", cluster: only.name }
-      : { $case: "weightedClusters", weightedClusters: weighted(weights) };
-  action.clusterNotFoundResponseCode =
-    RouteAction_ClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR;
+  action.clusterSpecifier = specifierOf(weights);
+  action.clusterNotFoundResponseCode = NOWHERE[route.kind].missing;
   rewriteOnto(action, rule, prefix);
   action.requestMirrorPolicies = mirrorsOf(context, route, rule);
   return {
@@ -192,73 +174,11 @@ function direct(status: number, body: string): CompiledRule {
   return { action, metadata: {}, policies: [], isDirect: true };
 }
 
-/**
- * The clusters with a share; refs that lead nowhere put theirs together on the cluster that never
- * exists.
- */
-function sharesOf(
-  context: Context,
-  route: HttpRoute,
-  refs: readonly HttpBackendRef[],
-): { weights: WeightedCluster_ClusterWeight[]; choices: ClusterChoice[] } {
-  const weights: WeightedCluster_ClusterWeight[] = [];
-  const choices: ClusterChoice[] = [];
-  let invalidWeight = 0;
-  for (const ref of refs) {
-    const weight = ref.weight ?? 1;
-    if (weight === 0) continue;
-    const resolved = resolveRef(context.model, route, ref, context.named.service);
-    if (resolved.problem !== null) {
-      invalidWeight += weight;
-      continue;
-    }
-    const choice = chosen(context, resolved.service, resolved.port);
-    choices.push(choice);
-    weights.push(
-      WeightedCluster_ClusterWeight.fromPartial({
-        ...headerEdits(ref.filters),
-        name: choice.name,
-        weight,
-      }),
-    );
-  }
-  if (invalidWeight > 0) {
-    weights.push(
-      WeightedCluster_ClusterWeight.fromPartial({ name: INVALID_CLUSTER, weight: invalidWeight }),
-    );
-  }
-  return { weights, choices };
-}
-
-function isPlain(share: WeightedCluster_ClusterWeight): boolean {
-  return (
-    share.requestHeadersToAdd.length === 0 &&
-    share.requestHeadersToRemove.length === 0 &&
-    share.responseHeadersToAdd.length === 0 &&
-    share.responseHeadersToRemove.length === 0
-  );
-}
-
-function weighted(clusters: WeightedCluster_ClusterWeight[]) {
-  return {
-    clusters,
-    totalWeight: undefined,
-    runtimeKeyPrefix: "",
-    randomValueSpecifier: undefined,
-  };
-}
-
-function chosen(context: Context, service: Service, port: ServicePort): ClusterChoice {
-  const choice = chooseCluster(context.model, service, port, context.named);
-  context.clusters.set(choice.name, choice);
-  return choice;
-}
-
 /** Times and retries; the clusters are filled in by the caller. A rule's own times win. */
 function forwardTo(
   context: Context,
   choices: readonly ClusterChoice[],
-  rule: HttpRouteRule | null,
+  rule: RequestRule | null,
 ): RouteAction {
   const { request } = context;
   const ruleTimeoutMs = parsed(rule?.timeouts?.request);
@@ -283,7 +203,7 @@ function longest(timesMs: readonly number[]): number {
   return timesMs.includes(0) ? 0 : Math.max(...timesMs);
 }
 
-function rewriteOnto(action: RouteAction, rule: HttpRouteRule, prefix: string): void {
+function rewriteOnto(action: RouteAction, rule: RequestRule, prefix: string): void {
   const hostname = hostRewrite(rule.filters);
   if (hostname !== "") {
     action.hostRewriteSpecifier = { $case: "hostRewriteLiteral", hostRewriteLiteral: hostname };
@@ -296,8 +216,8 @@ function rewriteOnto(action: RouteAction, rule: HttpRouteRule, prefix: string): 
 /** A mirror that leads nowhere copies nothing; the route's status says so. */
 function mirrorsOf(
   context: Context,
-  route: HttpRoute,
-  rule: HttpRouteRule,
+  route: RequestRoute,
+  rule: RequestRule,
 ): RouteAction_RequestMirrorPolicy[] {
   const mirrors: RouteAction_RequestMirrorPolicy[] = [];
   for (const { requestMirror } of rule.filters ?? []) {

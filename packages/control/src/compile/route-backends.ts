@@ -1,14 +1,9 @@
 // Where the backendRefs of a route lead: to a port of a Service, or to the reason why they lead
 // nowhere (Gateway API: InvalidKind, BackendNotFound, RefNotPermitted).
 
-import {
-  type BackendObjectReference,
-  GATEWAY_GROUP,
-  type HttpRoute,
-  type Service,
-} from "@weft/api";
+import { type BackendObjectReference, GATEWAY_GROUP, type Service } from "@weft/api";
 import { type Model, type ObjectKey, objectKey } from "../model/model.ts";
-import { isServiceRef } from "../model/route-refs.ts";
+import { isServiceRef, type RouteShape } from "../model/route-refs.ts";
 import { meshServiceAt, type ServicePort, servicePortsOf } from "../model/service-ports.ts";
 
 type RefProblem = "InvalidKind" | "BackendNotFound" | "RefNotPermitted";
@@ -20,7 +15,7 @@ export type ResolvedRef =
 /** `named` is the Service the caller named, whose route this is. */
 export function resolveRef(
   model: Model,
-  route: HttpRoute,
+  route: RouteShape,
   ref: BackendObjectReference,
   named: ObjectKey | null,
 ): ResolvedRef {
@@ -32,8 +27,8 @@ export function resolveRef(
   }
   const key = objectKey(namespace, ref.name);
   // The caller named this service already: sending there opens nothing.
-  if (namespace !== from && key !== named && !isGranted(model, from, namespace, ref.name)) {
-    const grant = `a ReferenceGrant in ${namespace} from HTTPRoutes of ${from} to Services`;
+  if (namespace !== from && key !== named && !isGranted(model, route, namespace, ref.name)) {
+    const grant = `a ReferenceGrant in ${namespace} from ${route.kind}s of ${from} to Services`;
     return refused("RefNotPermitted", `Service ${key} needs ${grant}`);
   }
   const service = meshServiceAt(model, key);
@@ -49,13 +44,13 @@ function refused(problem: RefProblem, message: string): ResolvedRef {
   return { service: null, problem, message };
 }
 
-/** Whether a grant in `to` lets HTTPRoutes of `from` refer to a Service. */
-function isGranted(model: Model, from: string, to: string, service: string): boolean {
+/** Whether a grant in `to` lets routes of this kind and namespace refer to a Service. */
+function isGranted(model: Model, from: RouteShape, to: string, service: string): boolean {
   for (const key of model.byNamespace.get(`ReferenceGrant/${to}`)) {
     const spec = model.objects.ReferenceGrant.get(key)?.spec;
     const mayRefer = spec?.from.some(
       ({ group, kind, namespace }) =>
-        group === GATEWAY_GROUP && kind === "HTTPRoute" && namespace === from,
+        group === GATEWAY_GROUP && kind === from.kind && namespace === from.metadata.namespace,
     );
     const isMeant = spec?.to.some(
       ({ group, kind, name }) =>

@@ -2,9 +2,11 @@
 // be enforced answers 500, a match that cannot be evaluated matches nothing, and the route's status
 // names both.
 
-import type { HttpRoute } from "@weft/api";
 import { compileRegex } from "@weft/rules";
 import { unsupportedFilters } from "./http-filters.ts";
+import type { GrpcRoute, HttpRoute } from "@weft/api";
+import type { AnyRoute } from "../model/route-refs.ts";
+import { grpcPatternsOf } from "./grpc-match.ts";
 import { patternsOf } from "./http-match.ts";
 
 export interface RouteProblems {
@@ -16,19 +18,21 @@ export interface RouteProblems {
   readonly messages: readonly string[];
 }
 
-const known = new WeakMap<HttpRoute, RouteProblems>();
+const known = new WeakMap<AnyRoute, RouteProblems>();
 
 /** Found once for each version of a route. */
-export function problemsOf(route: HttpRoute): RouteProblems {
+export function problemsOf(route: AnyRoute): RouteProblems {
   let problems = known.get(route);
   if (problems === undefined) known.set(route, (problems = findProblems(route)));
   return problems;
 }
 
-function findProblems(route: HttpRoute): RouteProblems {
+function findProblems(route: AnyRoute): RouteProblems {
   const rules = new Map<number, string[]>();
   const matches = new Set<string>();
   const messages: string[] = [];
+  // Routes of byte streams have neither filters nor patterns.
+  if (route.kind === "TCPRoute" || route.kind === "TLSRoute") return { rules, matches, messages };
   (route.spec.rules ?? []).forEach((rule, ruleIndex) => {
     const reasons = unsupportedFilters(rule.filters, "rule");
     (rule.backendRefs ?? []).forEach((ref, index) => {
@@ -38,15 +42,37 @@ function findProblems(route: HttpRoute): RouteProblems {
     });
     if (reasons.length > 0) rules.set(ruleIndex, reasons);
     for (const reason of reasons) messages.push(`rules[${ruleIndex}].${reason}; it answers 500`);
-    (rule.matches ?? []).forEach((match, matchIndex) => {
-      for (const { field, pattern } of patternsOf(match)) {
-        const compiled = compileRegex(pattern);
-        if (!("refusal" in compiled)) continue;
-        matches.add(`${ruleIndex}/${matchIndex}`);
-        const where = `rules[${ruleIndex}].matches[${matchIndex}].${field}`;
-        messages.push(`${where}: ${compiled.refusal}; it matches nothing`);
-      }
-    });
   });
+  for (const { ruleIndex, matchIndex, field, pattern } of patternsIn(route)) {
+    const compiled = compileRegex(pattern);
+    if (!("refusal" in compiled)) continue;
+    matches.add(`${ruleIndex}/${matchIndex}`);
+    const where = `rules[${ruleIndex}].matches[${matchIndex}].${field}`;
+    messages.push(`${where}: ${compiled.refusal}; it matches nothing`);
+  }
   return { rules, matches, messages };
+}
+
+interface PlacedPattern {
+  readonly ruleIndex: number;
+  readonly matchIndex: number;
+  readonly field: string;
+  readonly pattern: string;
+}
+
+function patternsIn(route: HttpRoute | GrpcRoute): PlacedPattern[] {
+  return route.kind === "HTTPRoute"
+    ? placed(route.spec.rules, patternsOf)
+    : placed(route.spec.rules, grpcPatternsOf);
+}
+
+function placed<Match>(
+  rules: readonly { readonly matches?: readonly Match[] }[] | undefined,
+  patterns: (match: Match) => { field: string; pattern: string }[],
+): PlacedPattern[] {
+  return (rules ?? []).flatMap(({ matches = [] }, ruleIndex) =>
+    matches.flatMap((match, matchIndex) =>
+      patterns(match).map((found) => ({ ruleIndex, matchIndex, ...found })),
+    ),
+  );
 }

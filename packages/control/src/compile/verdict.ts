@@ -4,7 +4,6 @@
 import {
   type BackendObjectReference,
   type Gateway,
-  type HttpRoute,
   type MeshConfig,
   type ParentReference,
   type PeerAuthentication,
@@ -15,12 +14,19 @@ import {
 } from "@weft/api";
 import { type Model, type ObjectKey, objectKey, splitKey } from "../model/model.ts";
 import { type PolicyKind, policyOn, policyTargetsOf } from "../model/policy-targets.ts";
+import type { AnyRoute, RouteShape } from "../model/route-refs.ts";
 import { meshServiceAt, servicePortsOf } from "../model/service-ports.ts";
 import { supportedAlgorithms } from "./clusters.ts";
 import { unmatchedPorts } from "./endpoints.ts";
 import { allowsNamespace } from "./gateway-listeners.ts";
 import { resolveRef } from "./route-backends.ts";
-import { meansPort, parentGatewayOf, parentServiceOf } from "./route-parents.ts";
+import {
+  isStreamKind,
+  meansPort,
+  parentGatewayOf,
+  parentServiceOf,
+  routesAt,
+} from "./route-parents.ts";
 import { problemsOf } from "./route-problems.ts";
 
 /** A condition without what only the writer knows. */
@@ -39,7 +45,7 @@ export interface ParentVerdict {
 }
 
 /** One entry for each parent that is ours to judge. */
-export function judgeRoute(model: Model, route: HttpRoute): ParentVerdict[] {
+export function judgeRoute(model: Model, route: AnyRoute): ParentVerdict[] {
   const verdicts: ParentVerdict[] = [];
   for (const parentRef of route.spec.parentRefs ?? []) {
     const service = parentServiceOf(route, parentRef);
@@ -60,7 +66,7 @@ export function judgeRoute(model: Model, route: HttpRoute): ParentVerdict[] {
 }
 
 function reachOf(
-  route: HttpRoute,
+  route: AnyRoute,
   service: ObjectKey | null,
   accepted: Verdict,
 ): ParentVerdict["reach"] {
@@ -75,24 +81,40 @@ const NO_PARENT = "NoMatchingParent";
 
 function judgeServiceParent(
   model: Model,
-  route: HttpRoute,
+  route: AnyRoute,
   ref: ParentReference,
   key: ObjectKey,
 ): Verdict {
   const service = meshServiceAt(model, key);
   if (service === undefined) return refuse(NO_PARENT, `There is no Service ${key}.`);
-  if (!servicePortsOf(model, service).some((port) => meansPort(ref, port))) {
+  const ports = servicePortsOf(model, service).filter((port) => meansPort(route.kind, ref, port));
+  if (ports.length === 0) {
     const wanted = ref.port ?? ref.sectionName;
     const which = wanted === undefined ? "" : ` ${wanted}`;
-    return refuse(NO_PARENT, `Service ${key} has no HTTP port${which}.`);
+    const spoken = isStreamKind(route.kind) ? "TCP" : "HTTP";
+    return refuse(NO_PARENT, `Service ${key} has no ${spoken} port${which}.`);
+  }
+  const { namespace = "" } = route.metadata;
+  const callers = splitKey(key).namespace === namespace ? null : namespace;
+  const held = ports.map((port) => routesAt(model, key, port, callers));
+  const winner = held.find((routes) => !routes.includes(route))?.[0];
+  if (winner !== undefined && !held.some((routes) => routes.includes(route))) {
+    return refuse("Conflicted", conflictMessage(route, winner, key));
   }
   const { messages } = problemsOf(route);
   return messages.length === 0 ? accept() : refuse(UNSUPPORTED, `${messages.join(". ")}.`);
 }
 
+/** Of several kinds the most specific holds, of several TCPRoutes the oldest (GEP-1294). */
+function conflictMessage(route: AnyRoute, winner: AnyRoute, service: ObjectKey): string {
+  const { namespace = "", name } = winner.metadata;
+  const why = winner.kind === route.kind ? "which is older" : "whose kind is more specific";
+  return `At Service ${service} ${winner.kind} ${namespace}/${name} holds, ${why}.`;
+}
+
 function judgeGatewayParent(
   model: Model,
-  route: HttpRoute,
+  route: AnyRoute,
   ref: ParentReference,
   key: ObjectKey,
 ): Verdict {
@@ -130,7 +152,7 @@ export function isOurs(model: Model, gateway: Gateway): boolean {
 }
 
 /** The first reason there is, with every message. */
-function judgeRefs(model: Model, route: HttpRoute, named: ObjectKey | null): Verdict {
+function judgeRefs(model: Model, route: AnyRoute, named: ObjectKey | null): Verdict {
   let reason: string | null = null;
   const messages: string[] = [];
   for (const { ref, where } of refsOf(route)) {
@@ -146,7 +168,7 @@ function judgeRefs(model: Model, route: HttpRoute, named: ObjectKey | null): Ver
 }
 
 function* refsOf(
-  route: HttpRoute,
+  route: RouteShape,
 ): Generator<{ readonly ref: BackendObjectReference; readonly where: string }> {
   for (const [index, rule] of (route.spec.rules ?? []).entries()) {
     for (const [at, ref] of (rule.backendRefs ?? []).entries()) {

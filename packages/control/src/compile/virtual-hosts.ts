@@ -4,23 +4,21 @@
 
 import type { Service } from "@weft/api";
 import {
-  Route,
-  RouteAction,
-  RouteAction_UpgradeConfig,
-  RouteMatch,
+  type Route,
   VirtualHost,
 } from "@weft/xds/messages/envoy/config/route/v3/route_components.js";
 import { type Model, type ObjectKey, objectKey } from "../model/model.ts";
 import { meshServiceAt, type ServicePort, servicePortsOf } from "../model/service-ports.ts";
 import type { ClientClass } from "./client-class.ts";
-import { chooseCluster, type ClusterChoice, idleTimeoutMs } from "./clusters.ts";
+import { chooseCluster, type ClusterChoice } from "./clusters.ts";
 import { routesForEnvoy } from "./envoy-routes.ts";
 import { compileHttpRoutes, directRoute } from "./http-routes.ts";
 import { DOMAIN, serviceFqdn, servicePortName } from "./names.ts";
 import { digestOf } from "./resource.ts";
 import { routesAt } from "./route-parents.ts";
 import { ProtoWriter } from "./proto-writer.ts";
-import { duration, weftMetadata } from "./typed-config.ts";
+import { compileStreamRoutes, tunnelTo } from "./stream-routes.ts";
+import { weftMetadata } from "./typed-config.ts";
 
 /** For whom a service's virtual hosts are compiled. */
 export interface Audience {
@@ -117,8 +115,7 @@ export function hostField(host: Uint8Array): HostBytes {
 }
 
 /**
- * A byte stream has one route, for CONNECT; so have ports whose protocol the proxy may have to
- * tunnel.
+ * A byte stream has routes for CONNECT; so have ports whose protocol the proxy may have to tunnel.
  */
 function compileRoutes(
   model: Model,
@@ -128,38 +125,18 @@ function compileRoutes(
 ): { routes: Route[]; clusters: readonly ClusterChoice[] } {
   const { namespace = "", name } = service.metadata;
   const key = objectKey(namespace, name);
-  const named = { service: key, portName: port.name, port: port.port };
-  if (port.protocol === "tcp") {
-    const choice = chooseCluster(model, service, port, named);
-    return { routes: [connectRoute(choice)], clusters: [choice] };
-  }
   const held = routesAt(model, key, port, audience.consumers);
+  if (port.protocol === "tcp") {
+    return compileStreamRoutes(model, { service, port }, held, audience.client);
+  }
   const compiled = compileHttpRoutes(model, { service, port }, held);
   if (port.protocol === "http") return compiled;
+  const named = { service: key, portName: port.name, port: port.port };
   const choice = chooseCluster(model, service, port, named);
   return {
-    routes: [connectRoute(choice), ...compiled.routes],
+    routes: [tunnelTo(choice), ...compiled.routes],
     clusters: [choice, ...compiled.clusters],
   };
-}
-
-function connectRoute(choice: ClusterChoice): Route {
-  const action = RouteAction.fromPartial({
-    clusterSpecifier: { $case: "cluster", cluster: choice.name },
-    timeout: duration(0),
-    idleTimeout: duration(idleTimeoutMs(choice.settings.cluster, "tcp")),
-    upgradeConfigs: [
-      RouteAction_UpgradeConfig.fromPartial({ upgradeType: "CONNECT", connectConfig: {} }),
-    ],
-  });
-  const route = Route.fromPartial({
-    name: "tunnel",
-    match: RouteMatch.fromPartial({
-      pathSpecifier: { $case: "connectMatcher", connectMatcher: {} },
-    }),
-  });
-  route.action = { $case: "route", route: action };
-  return route;
 }
 
 /** The service exists, the port does not: said with a flag of its own. */

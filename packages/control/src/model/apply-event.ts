@@ -3,7 +3,6 @@
 
 import {
   type EndpointSlice,
-  type HttpRoute,
   type PeerAuthentication,
   type ReferenceGrant,
   SERVICE_NAME_LABEL,
@@ -29,6 +28,11 @@ import {
   gatewayParent,
   parentGatewaysOf,
   parentServicesOf,
+  ROUTE_KINDS,
+  routeIndexKey,
+  type RouteKind,
+  type RouteShape,
+  routesOfParent,
 } from "./route-refs.ts";
 import { declaresProtocols } from "./service-ports.ts";
 
@@ -110,12 +114,15 @@ const watchers: { readonly [K in ModelKind]: Watcher<ModelKinds[K]> } = {
   EndpointSlice: { index: indexSlice, touch: touchSlice },
   Gateway: { touch: touchGateway },
   GatewayClass: { touch: touchGatewayClass },
-  HTTPRoute: { index: indexRoute, touch: touchRoute },
+  GRPCRoute: { index: indexRoute("GRPCRoute"), touch: touchRoute("GRPCRoute") },
+  HTTPRoute: { index: indexRoute("HTTPRoute"), touch: touchRoute("HTTPRoute") },
   MeshConfig: { touch: (_model, _object, _key, change) => void (change.isEverything = true) },
   Namespace: { touch: nothing },
   PeerAuthentication: { index: indexPolicy("PeerAuthentication"), touch: touchPeerAuthentication },
   ReferenceGrant: { index: indexGrant, touch: touchGrant },
   Service: { index: indexService, touch: touchService },
+  TCPRoute: { index: indexRoute("TCPRoute"), touch: touchRoute("TCPRoute") },
+  TLSRoute: { index: indexRoute("TLSRoute"), touch: touchRoute("TLSRoute") },
   TrafficPolicy: { index: indexPolicy("TrafficPolicy"), touch: touchTrafficPolicy },
   Workload: { index: indexWorkload, touch: touchWorkload },
 };
@@ -158,8 +165,7 @@ function touchService(model: Model, service: Service, key: ObjectKey, change: Ch
   change.clusters.add(key);
   change.virtualHosts.add(key);
   for (const workload of membersOf(model, service)) change.inbound.add(keyOf(workload));
-  for (const route of model.routesByParent.get(key))
-    change.judged.add(judgedKey("HTTPRoute", route));
+  judgeRoutesOf(model, key, change);
   touchCallersOf(model, key, change);
   for (const policy of model.policiesByTarget.get(`TrafficPolicy/Service/${key}`)) {
     change.judged.add(judgedKey("TrafficPolicy", policy));
@@ -171,9 +177,8 @@ function touchService(model: Model, service: Service, key: ObjectKey, change: Ch
 
 /** The virtual hosts whose routes send to a service, and those routes. */
 function touchCallersOf(model: Model, service: ObjectKey, change: Change): void {
-  for (const key of model.routesByBackend.get(service)) {
-    const route = model.objects.HTTPRoute.get(key);
-    if (route !== undefined) touchRoute(model, route, key, change);
+  for (const kind of ROUTE_KINDS) {
+    touchRoutes(model, kind, model.routesByBackend.get(routeIndexKey(kind, service)), change);
   }
 }
 
@@ -192,25 +197,61 @@ function sliceService(slice: EndpointSlice): ObjectKey | null {
   return name === undefined ? null : `${slice.metadata.namespace ?? ""}/${name}`;
 }
 
-function indexRoute(model: Model, route: HttpRoute, each: Indexer): void {
-  for (const service of parentServicesOf(route)) each(model.routesByParent, service);
-  for (const gateway of parentGatewaysOf(route)) each(model.routesByParent, gatewayParent(gateway));
-  for (const service of backendServicesOf(route)) each(model.routesByBackend, service);
-  for (const namespace of foreignNamespacesOf(route)) {
-    each(model.byNamespace, `HTTPRoute into/${namespace}`);
+function indexRoute(kind: RouteKind): (model: Model, route: RouteShape, each: Indexer) => void {
+  return (model, route, each) => {
+    const { routesByParent, routesByBackend, byNamespace } = model;
+    for (const service of parentServicesOf(route)) {
+      each(routesByParent, routeIndexKey(kind, service));
+    }
+    for (const gateway of parentGatewaysOf(route)) {
+      each(routesByParent, routeIndexKey(kind, gatewayParent(gateway)));
+    }
+    for (const service of backendServicesOf(route)) {
+      each(routesByBackend, routeIndexKey(kind, service));
+    }
+    for (const namespace of foreignNamespacesOf(route)) {
+      each(byNamespace, `${kind} into/${namespace}`);
+    }
+  };
+}
+
+function touchRoute(
+  kind: RouteKind,
+): (model: Model, route: RouteShape, key: ObjectKey, change: Change) => void {
+  return (model, route, key, change) => {
+    change.judged.add(judgedKey(kind, key));
+    for (const service of parentServicesOf(route)) {
+      change.virtualHosts.add(service);
+      // Which of several kinds holds there may have changed.
+      judgeRoutesOf(model, service, change);
+    }
+    for (const gateway of parentGatewaysOf(route)) change.judged.add(judgedKey("Gateway", gateway));
+  };
+}
+
+function touchRoutes(
+  model: Model,
+  kind: RouteKind,
+  keys: ReadonlySet<ObjectKey>,
+  change: Change,
+): void {
+  for (const key of keys) {
+    const route = model.objects[kind].get(key);
+    if (route !== undefined) touchRoute(kind)(model, route, key, change);
   }
 }
 
-function touchRoute(_model: Model, route: HttpRoute, key: ObjectKey, change: Change): void {
-  change.judged.add(judgedKey("HTTPRoute", key));
-  for (const service of parentServicesOf(route)) change.virtualHosts.add(service);
-  for (const gateway of parentGatewaysOf(route)) change.judged.add(judgedKey("Gateway", gateway));
+/** `parent` is a Service's key, or what `gatewayParent` makes of a Gateway's. */
+function judgeRoutesOf(model: Model, parent: string, change: Change): void {
+  for (const kind of ROUTE_KINDS) {
+    for (const route of routesOfParent(model, kind, parent)) {
+      change.judged.add(judgedKey(kind, route));
+    }
+  }
 }
 
 function touchGateway(model: Model, _gateway: unknown, key: ObjectKey, change: Change): void {
-  for (const route of model.routesByParent.get(gatewayParent(key))) {
-    change.judged.add(judgedKey("HTTPRoute", route));
-  }
+  judgeRoutesOf(model, gatewayParent(key), change);
 }
 
 function indexGrant(model: Model, grant: ReferenceGrant, each: Indexer): void {
@@ -219,9 +260,8 @@ function indexGrant(model: Model, grant: ReferenceGrant, each: Indexer): void {
 
 function touchGrant(model: Model, grant: ReferenceGrant, _key: ObjectKey, change: Change): void {
   const namespace = grant.metadata.namespace ?? "";
-  for (const key of model.byNamespace.get(`HTTPRoute into/${namespace}`)) {
-    const route = model.objects.HTTPRoute.get(key);
-    if (route !== undefined) touchRoute(model, route, key, change);
+  for (const kind of ROUTE_KINDS) {
+    touchRoutes(model, kind, model.byNamespace.get(`${kind} into/${namespace}`), change);
   }
 }
 

@@ -6,12 +6,15 @@ import type {
   EndpointSlice,
   Gateway,
   GatewayClass,
+  GrpcRoute,
   HttpRoute,
   MeshConfig,
   Namespace,
   PeerAuthentication,
   ReferenceGrant,
   Service,
+  TcpRoute,
+  TlsRoute,
   TrafficPolicy,
   Workload,
 } from "@weft/api";
@@ -24,12 +27,15 @@ export interface ModelKinds {
   readonly EndpointSlice: EndpointSlice;
   readonly Gateway: Gateway;
   readonly GatewayClass: GatewayClass;
+  readonly GRPCRoute: GrpcRoute;
   readonly HTTPRoute: HttpRoute;
   readonly MeshConfig: MeshConfig;
   readonly Namespace: Namespace;
   readonly PeerAuthentication: PeerAuthentication;
   readonly ReferenceGrant: ReferenceGrant;
   readonly Service: Service;
+  readonly TCPRoute: TcpRoute;
+  readonly TLSRoute: TlsRoute;
   readonly TrafficPolicy: TrafficPolicy;
   readonly Workload: Workload;
 }
@@ -46,9 +52,9 @@ export interface Model {
   readonly workloadsByLabel: KeyIndex;
   /** Slices by the Service they belong to. */
   readonly slicesByService: KeyIndex;
-  /** Routes by each Service they attach to. */
+  /** Routes by each Service they attach to: `<Kind>/<namespace>/<name>` (`route-refs.ts`). */
   readonly routesByParent: KeyIndex;
-  /** Routes by each Service they send to, existing or not. */
+  /** Routes by each Service they send to, existing or not; keys as above. */
   readonly routesByBackend: KeyIndex;
   /** Policies of every kind by what they attach to: `<Kind>/<namespace>/<Kind>/<name>`. */
   readonly policiesByTarget: KeyIndex;
@@ -87,12 +93,15 @@ export function createModel(): Model {
       EndpointSlice: new Map(),
       Gateway: new Map(),
       GatewayClass: new Map(),
+      GRPCRoute: new Map(),
       HTTPRoute: new Map(),
       MeshConfig: new Map(),
       Namespace: new Map(),
       PeerAuthentication: new Map(),
       ReferenceGrant: new Map(),
       Service: new Map(),
+      TCPRoute: new Map(),
+      TLSRoute: new Map(),
       TrafficPolicy: new Map(),
       Workload: new Map(),
     },

@@ -333,7 +333,7 @@ test("Gateways of our class wait for a gateway proxy; others are not ours", asyn
   assert.deepEqual(
     status.listeners.map((one) => [one.name, one.attachedRoutes, one.supportedKinds.length]),
     [
-      ["http", 1, 1],
+      ["http", 1, 2],
       ["raw", 0, 0],
     ],
   );

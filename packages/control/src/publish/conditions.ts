@@ -39,10 +39,13 @@ const SLICE_MS = 5;
 const KINDS: ReadonlySet<string> = new Set([
   "Gateway",
   "GatewayClass",
+  "GRPCRoute",
   "HTTPRoute",
   "MeshConfig",
   "PeerAuthentication",
   "Service",
+  "TCPRoute",
+  "TLSRoute",
   "TrafficPolicy",
 ]);
 

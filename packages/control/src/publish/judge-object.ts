@@ -4,7 +4,6 @@ import type {
   Condition,
   Gateway,
   GatewayClass,
-  HttpRoute,
   MeshConfig,
   PeerAuthentication,
   RouteParentStatus,
@@ -23,6 +22,7 @@ import {
   type Verdict,
 } from "../compile/verdict.ts";
 import type { Model, ModelKind, ObjectKey } from "../model/model.ts";
+import type { AnyRoute } from "../model/route-refs.ts";
 import type { Progress, ProgressReader } from "./progress.ts";
 
 interface JudgedCondition extends Verdict {
@@ -62,8 +62,11 @@ export function judgeObject(
   const progress = (namespace: string | null): Progress =>
     reader.read({ publication, namespace, mention: `${key}/` });
   switch (kind) {
+    case "GRPCRoute":
     case "HTTPRoute":
-      return routeJudgement(judgeRoute(model, object as HttpRoute), progress);
+    case "TCPRoute":
+    case "TLSRoute":
+      return routeJudgement(judgeRoute(model, object as AnyRoute), progress);
     case "TrafficPolicy":
     case "PeerAuthentication": {
       const policy = object as TrafficPolicy | PeerAuthentication;
