@@ -1,5 +1,15 @@
 export { ErrorCode, type ErrorRow, errorRows, errorStatus, errorText } from "./error-code.ts";
 export {
+  encodeGrpcMessage,
+  GrpcStatus,
+  grpcStatusOfHttp,
+  httpStatusOfGrpc,
+  isGrpcContentType,
+  isGrpcFailure,
+  parseGrpcStatus,
+} from "./grpc/status.ts";
+export { formatGrpcTimeout, parseGrpcTimeout } from "./grpc/timeout.ts";
+export {
   appendHeader,
   hasHeader,
   type HeaderList,
