@@ -215,9 +215,9 @@ function drain(
       for (const downstream of thread.downstreams) downstream.drain(false);
       flushWrites();
     }
-    const { activeCount, tunnelCount } = thread.stats;
+    const { activeCount, tunnelCount, openingCount } = thread.stats;
     // Those that were kept have said goodbye by then, and linger for their peer's.
-    const openCount = keepIdleMs > 0 ? thread.downstreams.size : 0;
+    const openCount = keepIdleMs > 0 ? thread.downstreams.size + openingCount : 0;
     if (activeCount <= 0 && tunnelCount <= 0 && openCount === 0) return done();
     timers.after(drainLookMs, look);
   };

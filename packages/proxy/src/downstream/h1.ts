@@ -64,6 +64,7 @@ export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drain
   #isConnect = false;
   #isDetached = false;
   #isDraining = false;
+  #isUnused = true;
   /** The peer has sent its FIN. */
   #hasEnded = false;
   /** Of the current request. */
@@ -106,8 +107,13 @@ export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drain
   }
 
   drain(keepsIdle: boolean): void {
-    // The thread drains too: the next response says Connection: close.
-    if (keepsIdle) return;
+    // The thread drains too: the next response says Connection: close. Whoever has just connected
+    // is about to ask, and would not take an end for a reason to try again.
+    if (!keepsIdle && !this.#isUnused) this.endIdle();
+  }
+
+  /** Closes it now, or after the response that is under way. */
+  endIdle(): void {
     this.#isDraining = true;
     if (this.#exchange === null && this.#parser.isIdle) this.#linger();
   }
@@ -161,6 +167,7 @@ export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drain
   // From the parser.
 
   head(head: RequestHead): void {
+    this.#isUnused = false;
     this.#minorVersion = head.minorVersion;
     this.#keepAlive = head.keepAlive;
     this.#requestFraming = head.framing;

@@ -86,7 +86,7 @@ export class Watchdog {
     }
     const leftMs = this.#idleSinceMs + this.#idleMs - nowMs;
     if (leftMs > 0) return leftMs;
-    this.#connection.drain(false);
+    this.#connection.endIdle();
     return 0;
   }
 

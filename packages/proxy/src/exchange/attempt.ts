@@ -71,7 +71,7 @@ export class Attempt implements UpstreamUser, WheelOwner {
       this.#timer = new WheelTimer(this, 0);
       x.thread.wheel.set(this.#timer, perTryMs);
     }
-    this.endpoint.pool.acquire(this, isReplayable(x));
+    this.endpoint.pool.acquire(this, isReplayable(x), x.hasReplayed);
   }
 
   /** Ends it without an outcome: the exchange is over or turns elsewhere. */

@@ -90,7 +90,10 @@ export class Listener {
     const row = this.#row();
     if (spoken === Spoken.Tls && row !== null && row.tlsChain !== null) {
       const tls = this.#tlsAcceptor(row.tlsChain);
-      if (tls !== null) return tls.accept(socket, bytes);
+      if (tls !== null) {
+        this.#thread.stats.openingCount++;
+        return tls.accept(socket, bytes);
+      }
     } else if (spoken !== Spoken.Tls && row !== null && row.plainChain !== null) {
       const isSilent = bytes.length === 0;
       if (!isSilent || row.plainChain.tcp !== null) {
@@ -167,8 +170,14 @@ export class Listener {
       ticketKeys: identity.ticketKeys,
       alpnProtocols: chain.tls?.alpn ?? [],
       handshakeTimeoutMs,
-      onSecure: (socket) => this.#secured(socket),
-      onFailed: (code) => this.#thread.log.debug("a TLS handshake failed", { code }),
+      onSecure: (socket) => {
+        this.#thread.stats.openingCount--;
+        this.#secured(socket);
+      },
+      onFailed: (code) => {
+        this.#thread.stats.openingCount--;
+        this.#thread.log.debug("a TLS handshake failed", { code });
+      },
     });
     identity.follow(this.#tls);
     return this.#tls;
@@ -271,6 +280,7 @@ class FirstBytes implements SocketOwner {
 
   begin(early: Buffer = nothing): void {
     this.#socket.owner = this;
+    this.#thread.stats.openingCount++;
     this.#thread.wheel.set(this.#timer, this.#waitMs);
     if (early.length > 0) this.onBytes(early);
     if (!this.#isOver) this.#socket.resume();
@@ -290,23 +300,27 @@ class FirstBytes implements SocketOwner {
   }
 
   onEnd(): void {
-    this.#isOver = true;
-    this.#thread.wheel.cancel(this.#timer);
+    this.#end();
     this.#socket.destroySoon();
   }
 
   onClosed(): void {
-    this.#isOver = true;
-    this.#thread.wheel.cancel(this.#timer);
+    this.#end();
   }
 
   onTimeout(): void {
     if (!this.#isOver) this.#over(this.#held, Spoken.Other);
   }
 
-  #over(bytes: Buffer, spoken: Spoken): void {
+  #end(): void {
+    if (this.#isOver) return;
     this.#isOver = true;
+    this.#thread.stats.openingCount--;
     this.#thread.wheel.cancel(this.#timer);
+  }
+
+  #over(bytes: Buffer, spoken: Spoken): void {
+    this.#end();
     // Whoever takes over resumes; until then nothing more is read.
     this.#socket.pause();
     this.#then(bytes, spoken);

@@ -81,6 +81,8 @@ export class Stats {
   readonly connections: ConnectionCounts = { inbound: 0, outbound: 0 };
   /** Of them, those that are tunnels: nobody knows when they are idle. */
   tunnelCount = 0;
+  /** Accepted, and not yet known for what they are: in their handshake or silent. */
+  openingCount = 0;
   /** Requests under way now. */
   activeCount = 0;
   /** Something was counted since `take`. */

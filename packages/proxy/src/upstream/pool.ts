@@ -29,11 +29,12 @@ export class Pool {
 
   /**
    * Calls back at once or later, once. `isRaceSafe`: the request may be sent again if the peer
-   * closes the reused connection just then; the others get a young or a new one.
+   * closes the reused connection just then; the others get a young or a new one. `wantsNew`: it was
+   * sent again for that reason, and whoever closes one idle connection may be closing all.
    */
-  acquire(user: UpstreamUser, isRaceSafe: boolean): void {
+  acquire(user: UpstreamUser, isRaceSafe: boolean, wantsNew: boolean): void {
     if (this.endpoint.isForbidden) return user.onNoConnection(Flag.PlaintextForbidden);
-    const connection = this.#takeIdle(isRaceSafe);
+    const connection = wantsNew ? null : this.#takeIdle(isRaceSafe);
     const { breaker } = this.endpoint.cluster;
     if (connection !== null) {
       if (breaker.admitRequest()) return connection.use(user);
