@@ -28,7 +28,7 @@ class Connection {
     this.log.push(`refused ${code}`);
     this.exchange = null;
   }
-  drain(): void {
+  endIdle(): void {
     this.log.push("idle");
   }
   destroy(): void {
