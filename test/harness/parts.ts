@@ -15,7 +15,8 @@ export type Part =
   | "promtool"
   | "gateway-api"
   | "postgres"
-  | "redis";
+  | "redis"
+  | "dig";
 
 /** True when the test may go on; otherwise it is skipped, or fails when the part is required. */
 export function hasPart(context: TestContext, part: Part, found: boolean, fix: string): boolean {

@@ -13,7 +13,7 @@ import { type AddressMode, type AddressOwner, VirtualAddresses } from "./virtual
 import { answerFrom, type ZoneAnswer, type ZoneView } from "./zone.ts";
 
 /** What the proxy knows of names. */
-export interface NameSource extends AddressOwner {
+interface NameSource extends AddressOwner {
   /** Its tables are complete: a name that is not in them does not exist. */
   readonly isReady: boolean;
   readonly ready: Promise<void>;

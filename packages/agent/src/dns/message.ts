@@ -25,7 +25,6 @@ export type Rcode = (typeof Rcode)[keyof typeof Rcode];
 
 const headerBytes = 12;
 const responseBit = 0x80;
-const truncatedBit = 0x02;
 const plainUdpBytesMax = 512;
 /** What fits a datagram everywhere (DNS flag day 2020). */
 const udpBytesMax = 1232;
@@ -57,6 +56,7 @@ export function readQuery(bytes: Buffer): Query | Rcode | null {
   const { questions = [], additionals = [] } = packet;
   const [question] = questions;
   if (question === undefined || questions.length !== 1) return Rcode.FormErr;
+  if (!isFaithful(question, bytes)) return Rcode.FormErr;
   if (question.class !== undefined && question.class !== "IN" && question.class !== "ANY") {
     return Rcode.Refused;
   }
@@ -74,6 +74,19 @@ export function readQuery(bytes: Buffer): Query | Rcode | null {
     edns: option === null ? null : { wantsDnssec: (option.flags & 0x8000) !== 0 },
     bytesMax: Math.min(Math.max(offered, plainUdpBytesMax), udpBytesMax),
   };
+}
+
+/**
+ * Labels that hold dots or bytes beyond ASCII, and compressed questions, become a text that is
+ * not what was asked.
+ */
+function isFaithful(question: Question, bytes: Buffer): boolean {
+  try {
+    const written = packets.encode({ type: "query", questions: [question] });
+    return written.compare(bytes, headerBytes, written.length, headerBytes) === 0;
+  } catch {
+    return false;
+  }
 }
 
 export interface Reply {
@@ -155,8 +168,4 @@ export function readResponse(bytes: Buffer, id: number, asked: Question): Decode
   } catch {
     return null;
   }
-}
-
-export function isTruncated(bytes: Buffer): boolean {
-  return ((bytes[2] as number) & truncatedBit) !== 0;
 }

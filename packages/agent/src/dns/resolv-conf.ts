@@ -1,6 +1,6 @@
 // Name servers of this host (resolv.conf(5)). Options and search lists are the asker's business.
 
-import { isIP } from "node:net";
+import { isIP } from "@weft/runtime";
 
 export interface NameServer {
   readonly address: string;

@@ -2,9 +2,9 @@
 // design section 5 and of Kubernetes' DNS specification). Pure: where a name leads is asked of the
 // `ZoneView`, what is no name of ours is left to the forwarder.
 
-import { isIPv4, isIPv6 } from "node:net";
-import type { Answer, SrvAnswer, TxtAnswer } from "dns-packet";
 import type { NamedEndpoint, NamedService } from "@weft/proxy";
+import { isIPv4, isIPv6 } from "@weft/runtime";
+import type { Answer, SrvAnswer, TxtAnswer } from "dns-packet";
 
 export interface ZoneView {
   /** Cluster DNS domain, `cluster.local`. */
