@@ -46,61 +46,75 @@ function main(): void {
     },
     { background: true },
   );
+  const own: Own = { thread, listeners, post, timers: runtime.timers, close: () => port.close() };
   port.on("message", (message: ToWorker) => {
-    switch (message.kind) {
-      case "configure":
-        thread.current.apply(thread, message);
-        break;
-      case "identity":
-        thread.identity.replace(message.identity);
-        break;
-      case "listen":
-        // Nothing is accepted before the tables sent earlier are in force.
-        thread.current.afterChanges(() => {
-          for (const order of message.orders) {
-            listeners.set(order.name, listen(thread, order, post));
-          }
-        });
-        break;
-      case "add-listeners":
-        for (const order of message.orders) listeners.set(order.name, listen(thread, order, post));
-        post({ kind: "answer", id: message.id, body: null });
-        break;
-      case "assign":
-        for (const one of message.addresses) thread.assigned.set(one.address, one);
-        post({ kind: "answer", id: message.id, body: null });
-        break;
-      case "remove-listeners":
-        for (const name of message.names) {
-          listeners.get(name)?.close();
-          listeners.delete(name);
-        }
-        break;
-      case "eject":
-        thread.current.clusters.get(message.cluster)?.eject(new Set(message.keys));
-        break;
-      case "report":
-        post({ kind: "report", id: message.id, report: report(thread) });
-        break;
-      case "ask":
-        post({ kind: "answer", id: message.id, body: answer(thread, message.topic, message.args) });
-        break;
-      case "drain":
-        drain(thread, listeners, message.keepIdleMs, runtime.timers, () => {
-          post({ kind: "drained" });
-        });
-        break;
-      case "close":
-        for (const listener of listeners.values()) listener.close();
-        for (const downstream of thread.downstreams) downstream.destroy();
-        port.close();
-        break;
-    }
+    obey(message, own);
     flushWrites();
   });
   // A thread that is terminated writes nothing: what was compiled is kept for the next one now.
   runtime.timers.after(cacheFlushMs, flushCompileCache, { background: true });
   post({ kind: "started" });
+}
+
+interface Own {
+  readonly thread: Thread;
+  readonly listeners: Map<string, Listener>;
+  readonly post: (message: FromWorker) => void;
+  readonly timers: ReturnType<typeof systemRuntime>["timers"];
+  readonly close: () => void;
+}
+
+function obey(message: ToWorker, own: Own): void {
+  const { thread, listeners, post, timers } = own;
+  switch (message.kind) {
+    case "configure":
+      thread.current.apply(thread, message);
+      break;
+    case "identity":
+      thread.identity.replace(message.identity);
+      break;
+    case "listen":
+      // Nothing is accepted before the tables sent earlier are in force.
+      thread.current.afterChanges(() => {
+        for (const order of message.orders) {
+          listeners.set(order.name, listen(thread, order, post));
+        }
+      });
+      break;
+    case "add-listeners":
+      for (const order of message.orders) listeners.set(order.name, listen(thread, order, post));
+      post({ kind: "answer", id: message.id, body: null });
+      break;
+    case "assign":
+      for (const one of message.addresses) thread.assigned.set(one.address, one);
+      post({ kind: "answer", id: message.id, body: null });
+      break;
+    case "remove-listeners":
+      for (const name of message.names) {
+        listeners.get(name)?.close();
+        listeners.delete(name);
+      }
+      break;
+    case "eject":
+      thread.current.clusters.get(message.cluster)?.eject(new Set(message.keys));
+      break;
+    case "report":
+      post({ kind: "report", id: message.id, report: report(thread) });
+      break;
+    case "ask":
+      post({ kind: "answer", id: message.id, body: answer(thread, message.topic, message.args) });
+      break;
+    case "drain":
+      drain(thread, listeners, message.keepIdleMs, timers, () => {
+        post({ kind: "drained" });
+      });
+      break;
+    case "close":
+      for (const listener of listeners.values()) listener.close();
+      for (const downstream of thread.downstreams) downstream.destroy();
+      own.close();
+      break;
+  }
 }
 
 /** A bug: it ends the connection it was met on, and nothing else. */

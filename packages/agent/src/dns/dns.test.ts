@@ -145,7 +145,10 @@ test("two questions in one TCP connection, in pieces, are both answered", async 
     }
     if (ids.length === 2) break;
   }
-  assert.deepEqual(ids.sort((a, b) => a - b), [1, 2]);
+  assert.deepEqual(
+    ids.sort((a, b) => a - b),
+    [1, 2],
+  );
 });
 
 test("other names are asked of the host's servers, once while the answer holds", async (context) => {

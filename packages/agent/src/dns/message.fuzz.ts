@@ -15,7 +15,7 @@ export function fuzz(random: Random, steps: number): void {
     const query = readQuery(bytes);
     if (query === null) continue;
     if (typeof query === "number") {
-      assert.equal(writeRefusal(bytes, query).length, 12);
+      assert.ok(writeRefusal(bytes, query).length <= 23);
       continue;
     }
     const answers = Array.from({ length: random.integer(60) }, (_, n): Answer => {

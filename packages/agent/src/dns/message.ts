@@ -144,13 +144,16 @@ function optRecord(extendedRcode: number): Answer {
   return record as unknown as Answer;
 }
 
-/** An answer to bytes that could not be read as a query: its header alone. */
+/** An answer to bytes that could not be read as a query: it repeats nothing of them but the id. */
 export function writeRefusal(bytes: Buffer, rcode: Rcode): Buffer {
-  const out = Buffer.alloc(headerBytes);
-  bytes.copy(out, 0, 0, 3);
-  out[2] = responseBit | ((bytes[2] as number) & 0x79);
-  out[3] = 0x80 | (rcode & 15);
-  return out;
+  const opcodeAndRecursion = (bytes.readUInt16BE(2) & 0x7900) | packets.RECURSION_AVAILABLE;
+  return packets.encode({
+    id: bytes.readUInt16BE(0),
+    type: "response",
+    flags: opcodeAndRecursion | (rcode & 15),
+    // Codes above 15 have their upper bits in the OPT record (RFC 6891 §6.1.3).
+    additionals: rcode > 15 ? [optRecord(rcode >> 4)] : [],
+  });
 }
 
 /** A response to that very question; null when it is something else. */
