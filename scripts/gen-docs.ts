@@ -7,6 +7,7 @@ import path from "node:path";
 import { allKinds } from "@weft/api";
 import { errorTable, localErrorTable } from "../packages/control/src/error-table.ts";
 import { reasonTable } from "../packages/control/src/rest/reason-table.ts";
+import { refusalRows } from "../packages/proxy/src/telemetry/refusals.ts";
 import { flagRows } from "../packages/proxy/src/telemetry/response-flags.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
@@ -74,9 +75,15 @@ function errorsPage(): string {
     row.hint,
     String(row.httpStatus),
   ]);
+  const connections = refusalRows.map(({ code, text, seen, hint }) => [
+    `\`${code}\``,
+    text,
+    seen,
+    hint,
+  ]);
   return page(
     "Errors",
-    "packages/control/src/error-table.ts and rest/reason-table.ts",
+    "packages/control/src/error-table.ts, rest/reason-table.ts and\npackages/proxy/src/telemetry/refusals.ts",
     "Every error has a stable code. Commands print one sentence and a hint on standard error, or with",
     '`-o json` `{"error":{"code","message","hint"}}`; the exit code is 1 when the thing asked for failed',
     "and 2 when the command was not written right. Over gRPC the status message begins with the code.",
@@ -95,6 +102,13 @@ function errorsPage(): string {
     "a code would. The exit code is 1.",
     "",
     ...markdownTable(["Reason", "When", "What to do", "HTTP"], sorted(reasons)),
+    "",
+    "## Of connections that a sidecar refuses",
+    "",
+    "Each is one line of the sidecar's log at level `warn`, with the code in its field `code`; of one",
+    "code at most five in ten seconds and worker, then a line with the `count` of the others.",
+    "",
+    ...markdownTable(["Code", "When", "What the peer sees", "What to do"], connections),
   );
 }
 

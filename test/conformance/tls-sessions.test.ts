@@ -126,6 +126,7 @@ function echo(
         serverName: "",
         alpnProtocols: ["http/1.1"],
         peerIdentities,
+        onWrongPeer() {},
         session,
         onSession: (given) => {
           next = given;

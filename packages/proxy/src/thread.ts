@@ -7,6 +7,7 @@ import type { Entry } from "./exchange/exchange.ts";
 import type { AssignedAddress } from "./messages.ts";
 import type { AccessLog } from "./telemetry/access-log.ts";
 import type { Decisions } from "./telemetry/decision.ts";
+import type { Refusals } from "./telemetry/refusals.ts";
 import type { Stats } from "./telemetry/stats.ts";
 import type { ThreadIdentity } from "./tls/identity.ts";
 
@@ -49,6 +50,7 @@ export interface Thread {
   readonly identity: ThreadIdentity;
   readonly stats: Stats;
   readonly decisions: Decisions;
+  readonly refusals: Refusals;
   /** Null when off. */
   readonly accessLog: AccessLog | null;
   /** Responses say Connection: close, and no new connection is accepted. */

@@ -17,10 +17,12 @@ import { clustersOf, endpointsOf, listenersOf, routesOf } from "./admin-views.ts
 import { Current } from "./config/current.ts";
 import type { Entry } from "./exchange/exchange.ts";
 import { fixedHostOf } from "./exchange/fixed-host.ts";
-import { Listener, serve } from "./listener/listener.ts";
+import { Listener } from "./listener/listener.ts";
+import { serve } from "./listener/serve.ts";
 import type { FromWorker, ListenOrder, ToWorker, WorkerReport, WorkerStart } from "./messages.ts";
 import { createAccessLog } from "./telemetry/access-log.ts";
 import { Decisions } from "./telemetry/decision.ts";
+import { Refusals } from "./telemetry/refusals.ts";
 import { Stats } from "./telemetry/stats.ts";
 import type { Thread } from "./thread.ts";
 import { ThreadIdentity } from "./tls/identity.ts";
@@ -41,7 +43,9 @@ function main(): void {
   runtime.timers.every(
     sweepMs,
     () => {
-      thread.current.sweep(runtime.clock.monotonicMs());
+      const nowMs = runtime.clock.monotonicMs();
+      thread.current.sweep(nowMs);
+      thread.refusals.sweep(nowMs);
       if (hasNews(thread)) post({ kind: "report", id: 0, report: report(thread) });
     },
     { background: true },
@@ -146,6 +150,7 @@ function createThread(
     identity: new ThreadIdentity(),
     stats: new Stats(),
     decisions: new Decisions(),
+    refusals: new Refusals(runtime.log, () => runtime.clock.monotonicMs()),
     accessLog: start.accessLog ? createAccessLog(runtime.log) : null,
     isDraining: false,
     nextRequestId: () => prefix + (++requestCount).toString(16).padStart(12, "0"),

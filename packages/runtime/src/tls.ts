@@ -4,6 +4,7 @@
 // they were made with.
 
 import { createHash, type X509Certificate } from "node:crypto";
+import type { Socket } from "node:net";
 import {
   connect,
   createSecureContext,
@@ -57,13 +58,18 @@ export function createTlsContext(identity: TlsIdentity, ticketKeys?: Buffer): Tl
   return { secure, identity, generation };
 }
 
+/** The socket below a TLS socket; without it a failed handshake is logged without an address. */
+interface Wrapping extends TLSSocket {
+  _parent?: Socket;
+}
+
 export interface TlsAcceptorOptions {
   readonly context: TlsContext;
   readonly alpnProtocols: readonly string[];
   readonly handshakeTimeoutMs: number;
   readonly onSecure: (socket: ByteSocket) => void;
-  /** `code` names what failed, for the log. */
-  readonly onFailed: (code: string) => void;
+  /** `reason` names what failed, for the log: a certificate's flaw, or the library's error. */
+  readonly onFailed: (reason: string, remoteAddress: string) => void;
   readonly ticketKeys?: Buffer;
 }
 
@@ -86,11 +92,15 @@ export function createTlsAcceptor(options: TlsAcceptorOptions): TlsAcceptor {
   });
   server.on("secureConnection", (socket: TLSSocket) => options.onSecure(adoptTls(socket)));
   server.on("tlsClientError", (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+    const flaw = socket.authorizationError as unknown as string | null;
+    const peer = (socket as Wrapping)._parent?.remoteAddress ?? "";
     socket.destroy();
-    options.onFailed(error.code ?? "ERR_TLS");
+    options.onFailed(flaw ?? error.code ?? "ERR_TLS", peer);
   });
   return {
     accept(socket, firstBytes) {
+      // Node then remembers it, also when the connection is gone and its failure is told.
+      void socket.remoteAddress;
       const raw = releaseForTls(socket, firstBytes);
       raw.on("error", ignoreError);
       server.emit("connection", raw);
@@ -125,6 +135,8 @@ export interface TlsConnectOptions {
   readonly alpnProtocols: readonly string[];
   /** The peer must prove one of these SPIFFE IDs. Empty accepts none. */
   readonly peerIdentities: readonly string[];
+  /** Told when it proves another one, "" where it has none. */
+  readonly onWrongPeer: (spiffeId: string) => void;
   /** From `sessionOf` of an earlier connection with the same context and peer. */
   readonly session: Buffer | null;
   readonly onSession: ((session: Buffer) => void) | null;
@@ -144,6 +156,7 @@ export function connectTls(options: TlsConnectOptions, owner: SocketOwner): Byte
     checkServerIdentity: (_host, certificate) => {
       const spiffeId = uriOf(certificate.subjectaltname ?? "");
       if (options.peerIdentities.includes(spiffeId)) return undefined;
+      options.onWrongPeer(spiffeId);
       return peerIdentityError(spiffeId);
     },
     ...(options.session === null ? {} : { session: options.session }),

@@ -26,6 +26,7 @@ import type { DetachedSocket, Downstream, Entry, Exchange } from "../exchange/ex
 import * as pipeline from "../exchange/pipeline.ts";
 import { reasonOf } from "../exchange/reason.ts";
 import { replyWith } from "../exchange/reply.ts";
+import { Refusal } from "../telemetry/refusals.ts";
 import { Flag, flagRow } from "../telemetry/response-flags.ts";
 import type { Drainable } from "../thread.ts";
 import { Watchdog } from "./watchdog.ts";
@@ -46,6 +47,14 @@ const programIdleMs = 600_000;
 const watchedIdleMs = 60_000;
 const nothing = Buffer.alloc(0);
 const noTrailers: HeaderList = [];
+/** What the first bytes of another protocol look like to the parser. */
+const startsWrong: ReadonlySet<ErrorCode> = new Set([
+  ErrorCode.BadStart,
+  ErrorCode.BadRequestLine,
+  ErrorCode.BadMethod,
+  ErrorCode.MethodTooLong,
+  ErrorCode.BareCarriageReturn,
+]);
 
 export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drainable {
   readonly protocol = "HTTP/1.1";
@@ -210,6 +219,12 @@ export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drain
     const flag = isLate ? Flag.DownstreamTimeout : Flag.DownstreamProtocol;
     const x = this.#exchange;
     this.#keepAlive = false;
+    const isHttp = !this.#isUnused || !startsWrong.has(code);
+    this.entry.thread.refusals.note(isHttp ? Refusal.MalformedRequest : Refusal.NotHttp, {
+      listener: this.entry.listenerName,
+      peer: this.entry.peer.remoteAddress,
+      reason: errorText(code),
+    });
     if (x !== null) return replyWith(x, flag, errorStatus(code), `${errorText(code)}\n`, null);
     this.entry.thread.stats.countRefused(this.entry, errorStatus(code), flag);
     const content = Buffer.from(`${errorText(code)}\n`);

@@ -183,7 +183,7 @@ export class Attempt implements UpstreamUser, WheelOwner {
     const direction = x.listener?.direction ?? "outbound";
     stats.connections[direction]++;
     stats.tunnelCount++;
-    joinSockets(x.thread, down.socket, down.early, socket, early, () => {
+    joinSockets(x.thread, down, { socket, early }, () => {
       stats.connections[direction]--;
       stats.tunnelCount--;
     });

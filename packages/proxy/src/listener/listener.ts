@@ -7,24 +7,25 @@ import {
   adoptAccepted,
   type ByteSocket,
   createTlsAcceptor,
+  type LogFields,
   peerCertificateOf,
-  type SocketOwner,
   type TlsAcceptor,
-  WheelTimer,
 } from "@weft/runtime";
-import type { ChainRow, ListenerRow, VirtualHostRow, WeightedClusterRow } from "@weft/rules";
+import type { ChainRow, ListenerRow, WeightedClusterRow } from "@weft/rules";
 import { H1Downstream } from "../downstream/h1.ts";
 import type { DownstreamPeer, Entry, FixedHost } from "../exchange/exchange.ts";
 import { forward } from "../tcp/forward.ts";
+import { Refusal } from "../telemetry/refusals.ts";
 import type { Thread } from "../thread.ts";
 import { detect, Spoken } from "./detect.ts";
+import { Asks, FirstBytes } from "./first-bytes.ts";
+import { serve } from "./serve.ts";
+import { Alert, handshakeRefusal, refuseTls } from "./tls-alert.ts";
 
 /** A server-first protocol says nothing until spoken to: after so long it is plaintext. */
 const silenceMs = 250;
 /** First bytes are waited for no longer than an idle connection is kept. */
 const firstBytesMs = 60_000;
-/** More than this without an answer from `detect` cannot happen. */
-const heldBytesMax = 16 * 1024;
 const handshakeTimeoutMs = 10_000;
 const nothing = Buffer.alloc(0);
 
@@ -74,74 +75,96 @@ export class Listener {
       return new H1Downstream(socket, entry, outboundParser).begin(nothing);
     }
     // Nothing to serve it by (yet): a peer must not take silence for an answer.
-    if (row === null) return socket.destroy();
-    if (row.tlsChain === null && row.plainChain !== null) {
-      return this.#plain(socket, nothing, row.plainChain);
-    }
+    if (row === null) return this.#refuse(socket, Refusal.NoConfiguration);
     const isTcp = row.plainChain !== null && row.plainChain.tcp !== null;
+    if (row.tlsChain === null && row.plainChain !== null && isTcp) {
+      return this.#tcp(socket, nothing, false, row.plainChain);
+    }
     const waitMs = isTcp ? silenceMs : firstBytesMs;
-    new FirstBytes(this.#thread, socket, waitMs, (bytes, spoken) => {
-      this.#spoke(socket, bytes, spoken);
+    const asks = row.plainChain === null || isTcp ? Asks.IsTls : Asks.Spoken;
+    new FirstBytes(this.#thread, socket, { waitMs, asks }, (bytes, spoken, hasEnded) => {
+      this.#spoke(socket, bytes, spoken, hasEnded);
     }).begin();
   }
 
   /** The first bytes of an inbound connection, or silence. */
-  #spoke(socket: ByteSocket, bytes: Buffer, spoken: Spoken): void {
+  #spoke(socket: ByteSocket, bytes: Buffer, spoken: Spoken, hasEnded: boolean): void {
     const row = this.#row();
-    if (spoken === Spoken.Tls && row !== null && row.tlsChain !== null) {
-      const tls = this.#tlsAcceptor(row.tlsChain);
-      if (tls !== null) {
-        this.#thread.stats.openingCount++;
-        return tls.accept(socket, bytes);
-      }
-    } else if (spoken !== Spoken.Tls && row !== null && row.plainChain !== null) {
-      const isSilent = bytes.length === 0;
-      if (!isSilent || row.plainChain.tcp !== null) {
-        return this.#plain(socket, bytes, row.plainChain);
-      }
+    const isSilent = bytes.length === 0;
+    if (row === null) return this.#refuse(socket, Refusal.NoConfiguration);
+    const { plainChain, tlsChain } = row;
+    if (spoken === Spoken.Tls && tlsChain !== null) {
+      const tls = this.#tlsAcceptor(tlsChain);
+      if (tls === null) return this.#refuse(socket, Refusal.NoConfiguration);
+      this.#thread.stats.openingCount++;
+      return tls.accept(socket, bytes);
     }
-    // Strict, or nothing to serve it by: closed without an answer (http-cases H56).
-    socket.destroy();
+    if (plainChain !== null && plainChain.tcp !== null) {
+      return this.#tcp(socket, bytes, hasEnded, plainChain);
+    }
+    if (hasEnded && isSilent) return socket.destroySoon();
+    if (isSilent) return this.#refuse(socket, Refusal.NothingSaid);
+    // Strict: closed without an answer (http-cases H56).
+    if (plainChain === null) return this.#refuse(socket, Refusal.PlaintextRefused);
+    if (spoken === Spoken.Tls) {
+      this.#note(Refusal.TlsNotOffered, socket, {});
+      return refuseTls(socket, Alert.HandshakeFailure);
+    }
+    this.#plain(socket, bytes, plainChain);
   }
 
   #secured(socket: ByteSocket): void {
     const chain = this.#row()?.tlsChain ?? null;
     const entry = this.#entry(socket, true);
-    const allowed = chain?.tls?.identities ?? [];
-    const isKnown = allowed.length === 0 || allowed.includes(entry.peer.identity);
-    if (chain === null || entry.peer.identity === "" || !isKnown) return socket.destroy();
-    if (chain.tcp !== null) return this.#tcp(socket, nothing, chain);
+    const { identity } = entry.peer;
+    const wanted = chain?.tls?.identities ?? [];
+    if (chain === null) return this.#refuse(socket, Refusal.NoConfiguration);
+    if (identity === "" || (wanted.length > 0 && !wanted.includes(identity))) {
+      return this.#refuse(socket, Refusal.IdentityRefused, { identity, wanted: wanted.join(" ") });
+    }
+    if (chain.tcp !== null) return this.#tcp(socket, nothing, false, chain);
     if (this.#row()?.protocol === "http") {
       return new H1Downstream(socket, entry, meshParser).begin(nothing);
     }
-    new FirstBytes(this.#thread, socket, firstBytesMs, (bytes, spoken) => {
+    const options = { waitMs: firstBytesMs, asks: Asks.Spoken };
+    new FirstBytes(this.#thread, socket, options, (bytes, spoken) => {
       if (spoken === Spoken.Http2) this.#opaque(socket, bytes, chain);
       else new H1Downstream(socket, entry, meshParser).begin(bytes);
     }).begin();
   }
 
+  #refuse(socket: ByteSocket, refusal: Refusal, fields: LogFields = {}): void {
+    this.#note(refusal, socket, fields);
+    socket.destroy();
+  }
+
+  #note(refusal: Refusal, { remoteAddress }: ByteSocket, fields: LogFields): void {
+    const listener = this.#options.resourceName;
+    this.#thread.refusals.note(refusal, { listener, peer: remoteAddress, ...fields });
+  }
+
   #plain(socket: ByteSocket, bytes: Buffer, chain: ChainRow): void {
-    if (chain.tcp !== null) return this.#tcp(socket, bytes, chain);
     if (bytes.length > 0 && detect(bytes) === Spoken.Http2) {
       return this.#opaque(socket, bytes, chain);
     }
     new H1Downstream(socket, this.#entry(socket, false), strangerParser).begin(bytes);
   }
 
-  #tcp(socket: ByteSocket, early: Buffer, chain: ChainRow): void {
+  #tcp(socket: ByteSocket, early: Buffer, hasEnded: boolean, chain: ChainRow): void {
     const { clusters, weightTotal } = chain.tcp ?? { clusters: [], weightTotal: 0 };
-    this.#forward(socket, early, clusters, weightTotal);
+    this.#forward(socket, early, hasEnded, clusters, weightTotal);
   }
 
   /** HTTP/2 goes to the program as it is. */
   #opaque(socket: ByteSocket, early: Buffer, chain: ChainRow): void {
     const route = chain.http?.routes?.virtualHosts[0]?.routes.at(-1);
-    this.#forward(socket, early, route?.clusters ?? [], route?.weightTotal ?? 0);
+    this.#forward(socket, early, false, route?.clusters ?? [], route?.weightTotal ?? 0);
   }
 
   #forward(
     socket: ByteSocket,
     early: Buffer,
+    hasEnded: boolean,
     clusters: readonly WeightedClusterRow[],
     weightTotal: number,
   ): void {
@@ -153,6 +176,7 @@ export class Listener {
       authority: "",
       socket,
       early,
+      hasEnded,
       onConnected: null,
       onFailed: null,
     });
@@ -174,13 +198,19 @@ export class Listener {
         this.#thread.stats.openingCount--;
         this.#secured(socket);
       },
-      onFailed: (code) => {
+      onFailed: (reason, peer) => {
         this.#thread.stats.openingCount--;
-        this.#thread.log.debug("a TLS handshake failed", { code });
+        this.#handshakeFailed(reason, peer);
       },
     });
     identity.follow(this.#tls);
     return this.#tls;
+  }
+
+  #handshakeFailed(reason: string, peer: string): void {
+    const refusal = handshakeRefusal(reason);
+    const listener = this.#options.resourceName;
+    this.#thread.refusals.note(refusal, { listener, peer, reason });
   }
 
   #entry(socket: ByteSocket, isTls: boolean): Entry {
@@ -211,118 +241,4 @@ function peerOf(socket: ByteSocket, isTls: boolean, ownIdentity: string): Downst
         : `By=${ownIdentity};Hash=${certificate.hash};URI=${identity}`,
     lastCell: null,
   };
-}
-
-/**
- * Serves a connection that belongs to one service: HTTP/1 by its routes, anything else as bytes
- * to its cluster. `early` may be lent.
- */
-export function serve(socket: ByteSocket, early: Buffer, entry: Entry): void {
-  const { thread, fixedHost } = entry;
-  const virtualHost = fixedHost?.find(thread.current.tables) ?? null;
-  if (virtualHost?.protocol === "tcp") return forwardTo(socket, early, entry, virtualHost);
-  new FirstBytes(thread, socket, firstBytesMs, (bytes, spoken) => {
-    const host = fixedHost?.find(thread.current.tables) ?? null;
-    if (spoken === Spoken.Http1) {
-      new H1Downstream(socket, entry, { allowUnknownMethods: true }).begin(bytes);
-    } else if (host === null || bytes.length === 0) {
-      socket.destroy();
-    } else {
-      forwardTo(socket, bytes, entry, host);
-    }
-  }).begin(early);
-}
-
-/** A tcp service's own route, else the cluster that bears the virtual host's name. */
-function forwardTo(socket: ByteSocket, early: Buffer, entry: Entry, host: VirtualHostRow): void {
-  const route = host.protocol === "tcp" ? host.routes.at(-1) : undefined;
-  const named = {
-    cluster: host.name,
-    weight: 1,
-    requestEdits: null,
-    responseEdits: null,
-    authorityLiteral: null,
-  };
-  forward({
-    thread: entry.thread,
-    direction: "outbound",
-    clusters: route?.clusters ?? [named],
-    weightTotal: route?.weightTotal ?? 1,
-    authority: "",
-    socket,
-    early,
-    onConnected: null,
-    onFailed: null,
-  });
-}
-
-/** Holds a connection until its first bytes say what it speaks. */
-class FirstBytes implements SocketOwner {
-  readonly #thread: Thread;
-  readonly #socket: ByteSocket;
-  readonly #waitMs: number;
-  readonly #then: (bytes: Buffer, spoken: Spoken) => void;
-  readonly #timer: WheelTimer = new WheelTimer(this, 0);
-  #held: Buffer = nothing;
-  #isOver = false;
-
-  constructor(
-    thread: Thread,
-    socket: ByteSocket,
-    waitMs: number,
-    then: (bytes: Buffer, spoken: Spoken) => void,
-  ) {
-    this.#thread = thread;
-    this.#socket = socket;
-    this.#waitMs = waitMs;
-    this.#then = then;
-  }
-
-  begin(early: Buffer = nothing): void {
-    this.#socket.owner = this;
-    this.#thread.stats.openingCount++;
-    this.#thread.wheel.set(this.#timer, this.#waitMs);
-    if (early.length > 0) this.onBytes(early);
-    if (!this.#isOver) this.#socket.resume();
-  }
-
-  onConnected(): void {}
-  onDrain(): void {}
-
-  onBytes(bytes: Buffer): void {
-    const all = this.#held.length > 0 ? Buffer.concat([this.#held, bytes]) : bytes;
-    const spoken = detect(all);
-    if (spoken === Spoken.Unclear && all.length < heldBytesMax) {
-      this.#held = Buffer.from(all);
-      return;
-    }
-    this.#over(all, spoken);
-  }
-
-  onEnd(): void {
-    this.#end();
-    this.#socket.destroySoon();
-  }
-
-  onClosed(): void {
-    this.#end();
-  }
-
-  onTimeout(): void {
-    if (!this.#isOver) this.#over(this.#held, Spoken.Other);
-  }
-
-  #end(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#thread.stats.openingCount--;
-    this.#thread.wheel.cancel(this.#timer);
-  }
-
-  #over(bytes: Buffer, spoken: Spoken): void {
-    this.#end();
-    // Whoever takes over resumes; until then nothing more is read.
-    this.#socket.pause();
-    this.#then(bytes, spoken);
-  }
 }

@@ -4,7 +4,8 @@
 
 import { type ByteSocket, type SocketOwner, WheelTimer } from "@weft/runtime";
 import { chooseCluster, type Direction, type WeightedClusterRow } from "@weft/rules";
-import { Flag } from "../telemetry/response-flags.ts";
+import { Refusal } from "../telemetry/refusals.ts";
+import { Flag, flagRow } from "../telemetry/response-flags.ts";
 import type { Thread } from "../thread.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import { connectFlag } from "../upstream/connect-flag.ts";
@@ -13,6 +14,7 @@ import { Outcome } from "../upstream/outlier-counters.ts";
 import { joinSockets } from "./relay.ts";
 
 const triesMax = 3;
+const nothing = Buffer.alloc(0);
 
 export interface ForwardOptions {
   readonly thread: Thread;
@@ -24,6 +26,8 @@ export interface ForwardOptions {
   readonly socket: ByteSocket;
   /** Already read from the socket; may be lent. */
   readonly early: Buffer;
+  /** The peer's end was read already. */
+  readonly hasEnded?: boolean;
   /** Before the first byte of the upstream. */
   readonly onConnected: (() => void) | null;
   /** Before the socket is closed; it can still be written. */
@@ -73,13 +77,14 @@ class Forward implements SocketOwner {
   }
 
   onConnected(): void {
-    const { thread, socket, onConnected } = this.#options;
+    const { thread, socket, hasEnded = false, onConnected } = this.#options;
     const upstream = this.#upstream as ByteSocket;
     thread.wheel.cancel(this.#timer);
     this.#isConnected = true;
     this.#endpoint?.record(Outcome.Success);
     onConnected?.();
-    joinSockets(thread, socket, this.#early, upstream, Buffer.alloc(0), () => this.#done());
+    const down = { socket, early: this.#early, hasEnded };
+    joinSockets(thread, down, { socket: upstream, early: nothing }, () => this.#done());
   }
 
   onBytes(): void {}
@@ -118,8 +123,18 @@ class Forward implements SocketOwner {
   }
 
   #fail(flag: Flag): void {
-    this.#options.onFailed?.(flag);
-    this.#options.socket.destroySoon();
+    const { direction, onFailed, socket, thread } = this.#options;
+    // A tunnel's answer says it; of a byte stream only the log can.
+    if (onFailed !== null) onFailed(flag);
+    else {
+      thread.refusals.note(Refusal.NoUpstream, {
+        direction,
+        cluster: this.#cluster?.name,
+        flag: flagRow(flag).code,
+        reason: flagRow(flag).text,
+      });
+    }
+    socket.destroySoon();
     this.#isOver = true;
     this.#done();
   }

@@ -15,16 +15,22 @@ export interface RelayCounts {
   readonly sentBytes: number;
 }
 
-/** `…Early` are bytes already read from a socket; they may be lent. */
+/** One of the two, with what was read from it before. */
+export interface RelaySide {
+  readonly socket: ByteSocket;
+  /** May be lent. */
+  readonly early: Buffer;
+  /** Its peer's end was read already. */
+  readonly hasEnded?: boolean;
+}
+
 export function joinSockets(
   thread: Thread,
-  down: ByteSocket,
-  downEarly: Buffer,
-  up: ByteSocket,
-  upEarly: Buffer,
+  down: RelaySide,
+  up: RelaySide,
   onClosed: ((counts: RelayCounts) => void) | null = null,
 ): void {
-  new Relay(thread, down, up, onClosed).begin(downEarly, upEarly);
+  new Relay(thread, down.socket, up.socket, onClosed).begin(down, up);
 }
 
 class Relay {
@@ -51,16 +57,18 @@ class Relay {
     this.#up.other = this.#down;
   }
 
-  begin(downEarly: Buffer, upEarly: Buffer): void {
+  begin(down: RelaySide, up: RelaySide): void {
     this.#down.socket.owner = this.#down;
     this.#up.socket.owner = this.#up;
-    thisTurn(this.#up, downEarly);
-    thisTurn(this.#down, upEarly);
+    thisTurn(this.#up, down.early);
+    thisTurn(this.#down, up.early);
     if (this.#down.socket.isClosed) this.#down.onClosed("");
     if (this.#up.socket.isClosed) this.#up.onClosed("");
     this.#down.socket.resume();
     this.#up.socket.resume();
     this.#thread.wheel.set(this.#timer, idleMs);
+    if (down.hasEnded === true) this.#down.onEnd();
+    if (up.hasEnded === true) this.#up.onEnd();
   }
 
   onTimeout(): void {

@@ -11,6 +11,7 @@ import {
 } from "@weft/runtime";
 import type { Candidate, ClusterRow, EndpointRow, TransportRow } from "@weft/rules";
 import type { StatsCell } from "../telemetry/stats.ts";
+import { Refusal } from "../telemetry/refusals.ts";
 import { Flag } from "../telemetry/response-flags.ts";
 import type { Thread } from "../thread.ts";
 import type { Cluster } from "./cluster.ts";
@@ -74,6 +75,7 @@ export class Endpoint implements Candidate {
     }
     const { context } = this.thread.identity;
     if (context === null) return Flag.NoConfiguration;
+    const wanted = this.#peerIdentities(tls.identities);
     return connectTls(
       {
         address: this.address,
@@ -81,7 +83,8 @@ export class Endpoint implements Candidate {
         context,
         serverName: tls.sni,
         alpnProtocols: tls.alpn,
-        peerIdentities: this.#peerIdentities(tls.identities),
+        peerIdentities: wanted,
+        onWrongPeer: (identity) => this.#refuseIdentity(identity, wanted),
         session: this.#sessionContext === context ? this.#session : null,
         onSession: (session) => {
           this.#session = session;
@@ -96,6 +99,15 @@ export class Endpoint implements Candidate {
   #peerIdentities(allowed: readonly string[]): readonly string[] {
     const { identity } = this.row;
     return identity !== "" && allowed.includes(identity) ? [identity] : allowed;
+  }
+
+  #refuseIdentity(identity: string, wanted: readonly string[]): void {
+    this.thread.refusals.note(Refusal.EndpointIdentity, {
+      cluster: this.cluster.name,
+      endpoint: `${this.address}:${this.port}`,
+      identity,
+      wanted: wanted.join(" "),
+    });
   }
 
   /** Tells outlier detection how an attempt went. */

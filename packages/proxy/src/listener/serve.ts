@@ -1,0 +1,90 @@
+// The outbound side of a connection that belongs to one service: an `--upstream` listener, the
+// inside of a CONNECT tunnel, an address that stands for a service. What is spoken is what the
+// service's port declares; where it declares nothing, the first bytes say, and after a short silence
+// the server may speak first.
+
+import type { ByteSocket } from "@weft/runtime";
+import type { VirtualHostRow } from "@weft/rules";
+import { H1Downstream } from "../downstream/h1.ts";
+import type { Entry } from "../exchange/exchange.ts";
+import { forward } from "../tcp/forward.ts";
+import { Refusal } from "../telemetry/refusals.ts";
+import { Spoken } from "./detect.ts";
+import { Asks, FirstBytes } from "./first-bytes.ts";
+import { Alert, refuseTls } from "./tls-alert.ts";
+
+/** A client that has said nothing for so long on an undeclared port waits for its server. */
+const silenceMs = 250;
+/** First bytes are waited for no longer than an idle connection is kept. */
+const firstBytesMs = 60_000;
+
+/** `early` may be lent. */
+export function serve(socket: ByteSocket, early: Buffer, entry: Entry): void {
+  const { thread, fixedHost } = entry;
+  const virtualHost = fixedHost?.find(thread.current.tables) ?? null;
+  if (virtualHost?.protocol === "tcp") return forwardTo(socket, early, false, entry, virtualHost);
+  const waitMs = virtualHost?.protocol === "auto" ? silenceMs : firstBytesMs;
+  const options = { waitMs, asks: Asks.Spoken };
+  new FirstBytes(thread, socket, options, (bytes, spoken, hasEnded) => {
+    const host = fixedHost?.find(thread.current.tables) ?? null;
+    if (spoken === Spoken.Http1) {
+      return new H1Downstream(socket, entry, { allowUnknownMethods: true }).begin(bytes);
+    }
+    if (host === null) return refuse(socket, entry, Refusal.NoService);
+    if (host.protocol === "auto" || host.protocol === "tcp" || spoken === Spoken.Http2) {
+      return forwardTo(socket, bytes, hasEnded, entry, host);
+    }
+    if (hasEnded && bytes.length === 0) return socket.destroySoon();
+    if (bytes.length === 0) return refuse(socket, entry, Refusal.NothingSaid);
+    if (spoken === Spoken.Tls) {
+      note(socket, entry, Refusal.TlsNotOffered);
+      return refuseTls(socket, Alert.HandshakeFailure);
+    }
+    // What is no HTTP on an HTTP port is answered as such.
+    new H1Downstream(socket, entry, { allowUnknownMethods: true }).begin(bytes);
+  }).begin(early);
+}
+
+function refuse(socket: ByteSocket, entry: Entry, refusal: Refusal): void {
+  note(socket, entry, refusal);
+  socket.destroy();
+}
+
+function note({ remoteAddress }: ByteSocket, entry: Entry, refusal: Refusal): void {
+  const host = entry.fixedHost?.find(entry.thread.current.tables) ?? null;
+  entry.thread.refusals.note(refusal, {
+    listener: entry.listenerName,
+    peer: remoteAddress,
+    service: host?.name,
+  });
+}
+
+/** A tcp service's own route, else the cluster that bears the virtual host's name. */
+function forwardTo(
+  socket: ByteSocket,
+  early: Buffer,
+  hasEnded: boolean,
+  entry: Entry,
+  host: VirtualHostRow,
+): void {
+  const route = host.protocol === "tcp" ? host.routes.at(-1) : undefined;
+  const named = {
+    cluster: host.name,
+    weight: 1,
+    requestEdits: null,
+    responseEdits: null,
+    authorityLiteral: null,
+  };
+  forward({
+    thread: entry.thread,
+    direction: "outbound",
+    clusters: route?.clusters ?? [named],
+    weightTotal: route?.weightTotal ?? 1,
+    authority: "",
+    socket,
+    early,
+    hasEnded,
+    onConnected: null,
+    onFailed: null,
+  });
+}
