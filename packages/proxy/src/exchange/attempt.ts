@@ -10,7 +10,8 @@ import {
   isRetryableResponse,
   type RetryRow,
 } from "@weft/rules";
-import type { HeaderList, ResponseHead } from "@weft/wire";
+import { GrpcStatus, type HeaderList, httpStatusOfGrpc, type ResponseHead } from "@weft/wire";
+import { shortenDeadline } from "../policy/deadline.ts";
 import { backoffMs, isReplayable } from "../policy/retry.ts";
 import { admitRetry } from "../policy/retry-budget.ts";
 import { joinSockets } from "../tcp/relay.ts";
@@ -20,6 +21,7 @@ import type { Endpoint } from "../upstream/endpoint.ts";
 import { Outcome, outcomeOf } from "../upstream/outlier-counters.ts";
 import { type Exchange, Phase, type UpstreamConnection, type UpstreamUser } from "./exchange.ts";
 import { finish } from "./finish.ts";
+import { takeGrpcStatus } from "./grpc.ts";
 import { reply } from "./reply.ts";
 
 /**
@@ -54,6 +56,8 @@ export class Attempt implements UpstreamUser, WheelOwner {
   holdsRetry = false;
   #isOver = false;
   #isDiscarding = false;
+  /** Of a gRPC response: its status comes in the trailers. */
+  #awaitsStatus = false;
   #discardedBytes = 0;
   #timer: WheelTimer | null = null;
 
@@ -87,6 +91,7 @@ export class Attempt implements UpstreamUser, WheelOwner {
   onConnection(connection: UpstreamConnection): void {
     const x = this.exchange;
     this.connection = connection;
+    if (x.deadlineAtMs > 0) shortenDeadline(x);
     try {
       connection.send(x.request);
     } catch (error) {
@@ -116,7 +121,7 @@ export class Attempt implements UpstreamUser, WheelOwner {
     if (head.status < 200 && head.status !== 101) return x.downstream.respond(x, head);
     this.status = head.status;
     this.#cancelTimer();
-    this.endpoint.record(outcomeOf(head.status));
+    this.#recordHead(head);
     if (this.#mayRetryResponse(head)) {
       this.#isDiscarding = true;
       this.#end();
@@ -144,10 +149,12 @@ export class Attempt implements UpstreamUser, WheelOwner {
 
   onComplete(trailers: HeaderList): void {
     if (this.#isOver) return;
+    const x = this.exchange;
     this.connection = null;
     this.#end();
-    this.exchange.downstream.respondEnd(trailers);
-    finish(this.exchange);
+    if (this.#awaitsStatus) this.#recordTrailers(trailers);
+    x.downstream.respondEnd(trailers);
+    finish(x);
   }
 
   onBroken(flag: Flag): void {
@@ -195,6 +202,23 @@ export class Attempt implements UpstreamUser, WheelOwner {
     this.cancel();
     this.endpoint.record(Outcome.GatewayError);
     failed(this.exchange, this, Flag.UpstreamTimeout, AttemptFailure.TryTimeout);
+  }
+
+  /** Outlier detection reads a gRPC status as the HTTP status it is called by, as Envoy does. */
+  #recordHead(head: ResponseHead): void {
+    const x = this.exchange;
+    x.grpcStatus = -1;
+    const isTold = x.isGrpc && takeGrpcStatus(x, head.headers);
+    this.#awaitsStatus = x.isGrpc && !isTold && head.status === 200;
+    if (this.#awaitsStatus) return;
+    const status = isTold ? httpStatusOfGrpc(x.grpcStatus as GrpcStatus) : head.status;
+    this.endpoint.record(outcomeOf(status));
+  }
+
+  #recordTrailers(trailers: HeaderList): void {
+    const x = this.exchange;
+    if (!takeGrpcStatus(x, trailers)) x.grpcStatus = GrpcStatus.Unknown;
+    this.endpoint.record(outcomeOf(httpStatusOfGrpc(x.grpcStatus as GrpcStatus)));
   }
 
   #mayRetryResponse(head: ResponseHead): boolean {

@@ -13,7 +13,7 @@ import type {
   VirtualHostRow,
   WeightedClusterRow,
 } from "@weft/rules";
-import type { HeaderList, RequestHead, ResponseHead } from "@weft/wire";
+import type { GrpcStatus, HeaderList, RequestHead, ResponseHead } from "@weft/wire";
 import { Flag } from "../telemetry/response-flags.ts";
 import type { StatsCell } from "../telemetry/stats.ts";
 import type { Thread } from "../thread.ts";
@@ -157,6 +157,11 @@ export class Exchange implements WheelOwner {
   requestTrailers: HeaderList = noFields;
   requestBytes = 0;
   responseBytes = 0;
+  /** A gRPC request: its outcome is `grpcStatus`, -1 as long as none is known. */
+  isGrpc = false;
+  grpcStatus: GrpcStatus | -1 = -1;
+  /** When the time that its caller gave it is over; 0: its caller said nothing. */
+  deadlineAtMs = 0;
   /** Tries that are over, for the decision record and to avoid their endpoints. */
   pastAttempts: Attempt[] | null = null;
   attempt: Attempt | null = null;

@@ -2,6 +2,7 @@
 // happened is counted, logged and kept for whoever asks.
 
 import { type Exchange, Phase } from "./exchange.ts";
+import { settleGrpc } from "./grpc.ts";
 
 export function finish(x: Exchange): void {
   if (x.phase === Phase.Done) return;
@@ -10,6 +11,7 @@ export function finish(x: Exchange): void {
   x.attempt?.cancel();
   if (x.owesRetry) x.cluster?.breaker.releaseRetry();
   if (!x.requestEnded && x.mirrors !== null) for (const mirror of x.mirrors) mirror.abort();
+  if (x.isGrpc) settleGrpc(x);
   const { thread } = x;
   const nowMs = thread.clock.monotonicMs();
   thread.stats.count(x, nowMs - x.startedAtMs);

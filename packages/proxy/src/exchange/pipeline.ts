@@ -21,6 +21,7 @@ import {
   type RequestHead,
   Framing,
 } from "@weft/wire";
+import { deadlineMs } from "../policy/deadline.ts";
 import { setIdentityHeaders } from "../policy/identity-headers.ts";
 import { copyOf, isMirrored } from "../policy/mirror.ts";
 import { Flag, flagOfCode } from "../telemetry/response-flags.ts";
@@ -29,12 +30,14 @@ import { tryEndpoint } from "./attempt.ts";
 import { RequestBody } from "./body.ts";
 import { type Downstream, type Entry, Exchange, exchangeTimer, Phase } from "./exchange.ts";
 import { finish } from "./finish.ts";
+import { isGrpcRequest } from "./grpc.ts";
 import { Mirror } from "./mirror.ts";
 import { reply, replyWith } from "./reply.ts";
 
 /** A request head has arrived. Its answer may be on its way down before this returns. */
 export function begin(entry: Entry, downstream: Downstream, request: RequestHead): Exchange {
   const x = new Exchange(entry, downstream, request, timedOut);
+  x.isGrpc = isGrpcRequest(request);
   entry.thread.stats.activeCount++;
   if (request.framing !== Framing.None) x.body = new RequestBody();
   return x;
@@ -88,7 +91,11 @@ export function route(x: Exchange): void {
   if (request.upgrade !== "" && !mayUpgrade(x, row)) request.upgrade = "";
 
   // How long it may take.
-  if (row.timeoutMs !== null) x.setRequestTimer(row.timeoutMs);
+  const timeoutMs = x.isGrpc ? deadlineMs(x, row.timeoutMs) : row.timeoutMs;
+  if (timeoutMs !== null) {
+    if (timeoutMs <= 0) return reply(x, Flag.UpstreamTimeout);
+    x.setRequestTimer(timeoutMs);
+  }
 
   // Where it goes.
   const weighted = chooseCluster(row.clusters ?? [], row.weightTotal, thread.random.next());

@@ -6,6 +6,7 @@ import { Framing, ResponseHead } from "@weft/wire";
 import { Flag, flagRow } from "../telemetry/response-flags.ts";
 import { type Exchange, Phase } from "./exchange.ts";
 import { finish } from "./finish.ts";
+import { endAtDeadline, respondGrpc } from "./grpc.ts";
 import { reasonOf } from "./reason.ts";
 
 const noTrailers: string[] = [];
@@ -30,10 +31,14 @@ export function replyWith(
   if (x.phase === Phase.Done) return;
   x.flag = flag;
   if (x.phase === Phase.Responding) {
-    x.downstream.abort();
+    if (!x.isGrpc || !endAtDeadline(x, flag)) x.downstream.abort();
     return finish(x);
   }
   x.phase = Phase.Responding;
+  if (x.isGrpc && location === null) {
+    respondGrpc(x, flag, status, body);
+    return finish(x);
+  }
   x.status = status;
   const content = Buffer.from(body);
   const head = new ResponseHead();

@@ -20,6 +20,7 @@ export function createAccessLog(log: Logger): AccessLog {
         authority: x.authority,
         path: x.path,
         status: x.status,
+        ...(x.isGrpc && { grpcStatus: x.grpcStatus }),
         flag: flagRow(x.flag).code,
         durationMs: Math.round(durationMs * 1000) / 1000,
         requestBytes: x.requestBytes,

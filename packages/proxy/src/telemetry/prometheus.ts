@@ -1,7 +1,7 @@
 // The metrics port: every family of design section 6 with its labels, as Prometheus text.
 
 import { type LabelList, MetricsText, requestDurationBounds } from "@weft/runtime";
-import type { Totals } from "./totals.ts";
+import type { RequestTotals, Totals } from "./totals.ts";
 
 /** What the main thread knows beside the workers' counts. */
 export interface ProxyReadings {
@@ -35,6 +35,7 @@ export interface ClusterReading {
 export function metricsText(totals: Totals, readings: ProxyReadings): string {
   const text = new MetricsText();
   writeRequests(text, totals);
+  writeGrpcRequests(text, totals);
   writeConnections(text, totals);
   writeUpstream(text, totals, readings);
   writeXds(text, readings.xds);
@@ -51,12 +52,7 @@ export function metricsText(totals: Totals, readings: ProxyReadings): string {
 
 function writeRequests(text: MetricsText, totals: Totals): void {
   const rows = [...totals.requests.values()].map((row) => {
-    const { direction, service, namespace, version, route, peer, code, flag } = row.labels;
-    const labels: LabelList = [
-      ...["direction", direction, "service", service, "namespace", namespace],
-      ...["version", version, "route", route, "peer", peer, "code", String(code), "flag", flag],
-    ];
-    return { labels, row };
+    return { labels: labelsOf(row, row.labels.code), row };
   });
   text.family("weft_requests_total", "counter", "Requests, by how they ended.");
   for (const { labels, row } of rows) text.sample("weft_requests_total", labels, row.requests);
@@ -67,6 +63,23 @@ function writeRequests(text: MetricsText, totals: Totals): void {
   }
   text.family("weft_requests_active", "gauge", "Requests under way.");
   text.sample("weft_requests_active", [], totals.activeCount());
+}
+
+/** Of gRPC's requests nearly all have code 200: here `code` is their gRPC status. */
+function writeGrpcRequests(text: MetricsText, totals: Totals): void {
+  const name = "weft_grpc_requests_total";
+  text.family(name, "counter", "gRPC requests; the code is the gRPC status.");
+  for (const row of totals.grpcRequests.values()) {
+    text.sample(name, labelsOf(row, row.grpcStatus), row.requests);
+  }
+}
+
+function labelsOf(row: RequestTotals, code: number): LabelList {
+  const { direction, service, namespace, version, route, peer, flag } = row.labels;
+  return [
+    ...["direction", direction, "service", service, "namespace", namespace],
+    ...["version", version, "route", route, "peer", peer, "code", String(code), "flag", flag],
+  ];
 }
 
 function writeConnections(text: MetricsText, totals: Totals): void {

@@ -18,6 +18,8 @@ export interface StatsDelta {
   readonly mtls: boolean;
   readonly code: number;
   readonly flag: string;
+  /** -1 where the requests were not gRPC's. */
+  readonly grpcStatus: number;
   readonly requests: number;
   readonly buckets: readonly number[];
   readonly sumSeconds: number;
@@ -62,13 +64,15 @@ export class StatsCell {
 class OutcomeCounts {
   readonly status: number;
   readonly flag: Flag;
+  readonly grpcStatus: number;
   requests = 0;
   sumSeconds = 0;
   readonly buckets: number[] = new Array<number>(requestDurationBounds.length + 1).fill(0);
 
-  constructor(status: number, flag: Flag) {
+  constructor(status: number, flag: Flag, grpcStatus: number) {
     this.status = status;
     this.flag = flag;
+    this.grpcStatus = grpcStatus;
   }
 }
 
@@ -93,7 +97,7 @@ export class Stats {
     this.activeCount--;
     this.hasNews = true;
     const cell = x.listener?.direction === "inbound" ? this.#inbound(x) : this.#outbound(x);
-    add(outcomeCounts(cell, x.status, x.flag), durationMs / 1000);
+    add(outcomeCounts(cell, x.status, x.flag, x.grpcStatus), durationMs / 1000);
   }
 
   /** Counts a request that was refused before it became an exchange. */
@@ -112,7 +116,7 @@ export class Stats {
       },
       null,
     );
-    add(outcomeCounts(cell, status, flag), 0);
+    add(outcomeCounts(cell, status, flag, -1), 0);
   }
 
   /** Everything counted since the last call. */
@@ -126,6 +130,7 @@ export class Stats {
           ...cell.labels,
           code: counts.status,
           flag: flagRow(counts.flag).code,
+          grpcStatus: counts.grpcStatus,
           requests: counts.requests,
           buckets: [...counts.buckets],
           sumSeconds: counts.sumSeconds,
@@ -202,11 +207,17 @@ function add(counts: OutcomeCounts, seconds: number): void {
   counts.buckets[bucket] = (counts.buckets[bucket] as number) + 1;
 }
 
-function outcomeCounts(cell: StatsCell, status: number, flag: Flag): OutcomeCounts {
+function outcomeCounts(
+  cell: StatsCell,
+  status: number,
+  flag: Flag,
+  grpcStatus: number,
+): OutcomeCounts {
   for (const counts of cell.outcomes) {
-    if (counts.status === status && counts.flag === flag) return counts;
+    if (counts.status !== status || counts.flag !== flag) continue;
+    if (counts.grpcStatus === grpcStatus) return counts;
   }
-  const counts = new OutcomeCounts(status, flag);
+  const counts = new OutcomeCounts(status, flag, grpcStatus);
   cell.outcomes.push(counts);
   return counts;
 }

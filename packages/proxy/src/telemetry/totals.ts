@@ -2,12 +2,15 @@
 // the last question for the control plane's load reports.
 
 import { requestDurationBounds } from "@weft/runtime";
+import { isSuccess } from "../exchange/grpc.ts";
 import type { WorkerReport } from "../messages.ts";
 import type { LoadRow } from "../handle.ts";
 import type { ClusterDelta, ConnectionCounts, StatsDelta } from "./stats.ts";
 
 export interface RequestTotals {
-  readonly labels: Omit<StatsDelta, "requests" | "buckets" | "sumSeconds">;
+  readonly labels: Omit<StatsDelta, "requests" | "buckets" | "sumSeconds" | "grpcStatus">;
+  /** -1 where they were not gRPC's, or are not told apart by it. */
+  readonly grpcStatus: number;
   requests: number;
   readonly buckets: number[];
   sumSeconds: number;
@@ -28,6 +31,8 @@ const bucketCount = requestDurationBounds.length + 1;
 
 export class Totals {
   readonly requests: Map<string, RequestTotals> = new Map();
+  /** Those of gRPC, by their status as well. */
+  readonly grpcRequests: Map<string, RequestTotals> = new Map();
   readonly clusters: Map<string, ClusterTotals> = new Map();
   readonly #sinceTaken = new Map<string, RequestTotals>();
   readonly #readings = new Map<number, WorkerReadings>();
@@ -36,10 +41,13 @@ export class Totals {
     const { clusters, connections, activeCount } = report;
     this.#readings.set(worker, { clusters, connections, activeCount });
     for (const delta of report.requests) {
-      const { requests: _requests, buckets: _buckets, sumSeconds: _sum, ...labels } = delta;
+      const { requests: _requests, buckets: _buckets, sumSeconds: _sum, ...rest } = delta;
+      const { grpcStatus, ...labels } = rest;
       const key = Object.values(labels).join("\n");
-      addTo(this.requests, key, labels, delta);
-      addTo(this.#sinceTaken, key, labels, delta);
+      const statusKey = `${key}\n${grpcStatus}`;
+      addTo(this.requests, key, { labels, grpcStatus: -1 }, delta);
+      addTo(this.#sinceTaken, statusKey, { labels, grpcStatus }, delta);
+      if (grpcStatus >= 0) addTo(this.grpcRequests, statusKey, { labels, grpcStatus }, delta);
     }
     for (const delta of clusters) {
       const totals = this.clusters.get(delta.cluster) ?? { connectFailures: 0, retries: 0 };
@@ -90,12 +98,12 @@ export class Totals {
 function addTo(
   totals: Map<string, RequestTotals>,
   key: string,
-  labels: RequestTotals["labels"],
+  of: Pick<RequestTotals, "labels" | "grpcStatus">,
   delta: StatsDelta,
 ): void {
   let row = totals.get(key);
   if (row === undefined) {
-    row = { labels, requests: 0, buckets: new Array<number>(bucketCount).fill(0), sumSeconds: 0 };
+    row = { ...of, requests: 0, buckets: new Array<number>(bucketCount).fill(0), sumSeconds: 0 };
     totals.set(key, row);
   }
   row.requests += delta.requests;
@@ -117,8 +125,7 @@ function loadRow(totals: RequestTotals): LoadRow {
     code: labels.code,
     flag: labels.flag,
     mtls: labels.mtls,
-    // Without a status the proxy failed, unless the downstream left first.
-    success: labels.code === 0 ? labels.flag === "DC" : labels.code < 500,
+    success: isSuccess(labels.code, labels.flag, totals.grpcStatus),
     requests: BigInt(totals.requests),
     durationBuckets: totals.buckets.map((count) => BigInt(count)),
     durationSumSeconds: totals.sumSeconds,
