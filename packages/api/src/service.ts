@@ -30,7 +30,9 @@ const portShape = object(
   {
     name: string("Its name; required where the service has several ports."),
     protocol: choice("Its transport.", ["TCP", "UDP", "SCTP"], { default: "TCP" }),
-    appProtocol: string("Its application protocol: http, http2, grpc, tcp, or kubernetes.io/h2c."),
+    appProtocol: string(
+      "Its application protocol: http, http2, grpc, tcp, kubernetes.io/h2c, or a database's name.",
+    ),
     port: integer("The number that callers use."),
     targetPort: intOrString(
       "The workload's port by name or number; absent: the port of the same name, " +

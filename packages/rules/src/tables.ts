@@ -15,9 +15,10 @@ export type Fields<Row> = {
 
 export type Direction = "inbound" | "outbound";
 export type MtlsMode = "Strict" | "Permissive" | "Disable";
-export type Protocol = "http" | "http2" | "grpc" | "tcp";
+/** `auto`: nobody declared it, the first bytes of a connection say. */
+export type Protocol = "http" | "http2" | "grpc" | "tcp" | "auto";
 
-export const protocols: readonly Protocol[] = ["http", "http2", "grpc", "tcp"];
+export const protocols: readonly Protocol[] = ["http", "http2", "grpc", "tcp", "auto"];
 
 /** A listener: one bound port and the filter chains behind it. */
 export class ListenerRow {

@@ -382,7 +382,7 @@ test("a port's protocol is declared, or its workloads', or http", () => {
     [{ appProtocol: "kubernetes.io/h2c" }, "HTTP", "http2"],
     [{ appProtocol: "GRPC" }, "HTTP", "grpc"],
     [{ appProtocol: "mysql" }, "HTTP", "tcp"],
-    [{ name: "grpc-web" }, "HTTP", "grpc"],
+    [{ name: "grpc-api" }, "HTTP", "grpc"],
     [{ name: "tcp" }, "HTTP", "tcp"],
     [{ name: "web" }, "TCP", "tcp"],
     [{}, "GRPC", "grpc"],

@@ -28,7 +28,8 @@ import {
 import { TcpProxy } from "@weft/xds/messages/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.js";
 import { serviceNameOf, servicesOf } from "../model/membership.ts";
 import type { Model } from "../model/model.ts";
-import { type Protocol, workloadProtocol } from "../model/service-ports.ts";
+import type { Protocol } from "../model/protocol.ts";
+import { workloadProtocol } from "../model/service-ports.ts";
 import { compileInboundCluster, idleTimeoutMs, settingsFor } from "./clusters.ts";
 import { forwardFilter } from "./forward-proxy.ts";
 import { compileMatch } from "./http-match.ts";

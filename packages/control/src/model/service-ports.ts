@@ -4,8 +4,7 @@
 import type { EndpointSlice, Service, Workload, WorkloadPort } from "@weft/api";
 import { membersOf } from "./membership.ts";
 import type { Model, ObjectKey } from "./model.ts";
-
-export type Protocol = "http" | "http2" | "grpc" | "tcp";
+import { declaredProtocol, type Protocol, undeclaredProtocol } from "./protocol.ts";
 
 export interface ServicePort {
   /** "" when the service's only port has no name. */
@@ -15,23 +14,6 @@ export interface ServicePort {
   /** A name, a number, or null when none is written. */
   readonly targetPort: string | number | null;
 }
-
-/** What `appProtocol`, and the first word of a port's name, may say. */
-const PROTOCOLS: ReadonlyMap<string, Protocol> = new Map([
-  ["http", "http"],
-  ["http1", "http"],
-  ["ws", "http"],
-  ["kubernetes.io/ws", "http"],
-  ["http2", "http2"],
-  ["h2c", "http2"],
-  ["kubernetes.io/h2c", "http2"],
-  ["grpc", "grpc"],
-  ["tcp", "tcp"],
-  ["tls", "tcp"],
-  ["https", "tcp"],
-  ["wss", "tcp"],
-  ["kubernetes.io/wss", "tcp"],
-]);
 
 /** A service of the mesh: all but those that only stand for a DNS name. */
 export function meshServiceAt(model: Model, key: ObjectKey): Service | undefined {
@@ -92,17 +74,10 @@ export function slicePortFor(servicePort: ServicePort, slice: EndpointSlice): nu
 
 /** The protocol of a workload's own port. */
 export function workloadProtocol(port: WorkloadPort): Protocol {
-  return PROTOCOLS.get((port.protocol ?? "http").toLowerCase()) ?? "tcp";
+  return declaredProtocol("", port.protocol ?? "HTTP") ?? "tcp";
 }
 
-function declaredProtocol(name: string, appProtocol: string | undefined): Protocol | null {
-  if (appProtocol !== undefined && appProtocol !== "") {
-    return PROTOCOLS.get(appProtocol.toLowerCase()) ?? "tcp";
-  }
-  return PROTOCOLS.get(name.split("-", 1)[0] ?? "") ?? null;
-}
-
-/** What the first workload with such a port declares; http when there is none. */
+/** What the first workload with such a port declares; where there is none, the number says. */
 function memberProtocol(
   port: Pick<ServicePort, "name" | "port" | "targetPort">,
   members: readonly Workload[],
@@ -111,5 +86,5 @@ function memberProtocol(
     const own = workloadPortFor(port, workload);
     if (own !== null) return workloadProtocol(own);
   }
-  return "http";
+  return undeclaredProtocol(port.port);
 }

@@ -2,7 +2,13 @@
 // outside the mesh get a tunnel; an HTTP service gets 200, and the bytes inside are served by
 // that service's own routes.
 
-import { matchRoute, matchVirtualHost, type RouteRow, type VirtualHostRow } from "@weft/rules";
+import {
+  matchRoute,
+  matchVirtualHost,
+  needsServerName,
+  type RouteRow,
+  type VirtualHostRow,
+} from "@weft/rules";
 import { Framing, ResponseHead } from "@weft/wire";
 import { forward } from "../tcp/forward.ts";
 import { Flag, flagOfCode, flagRow } from "../telemetry/response-flags.ts";
@@ -22,7 +28,9 @@ export function connect(x: Exchange): void {
   if (virtualHost === null) return reply(x, Flag.NoRoute);
   x.virtualHost = virtualHost;
   const matched = matchRoute(virtualHost, x.request);
-  if (matched === null && virtualHost.port > 0) return serveInside(x, virtualHost);
+  // Of HTTP services the inside is looked at, and of those whose streams go by server name.
+  const isOpaque = virtualHost.protocol === "tcp" && !needsServerName(virtualHost);
+  if (virtualHost.port > 0 && !isOpaque) return serveInside(x, virtualHost);
   const row = matched ?? virtualHost.routes.at(-1) ?? null;
   if (row === null) return reply(x, Flag.NoRoute);
   x.route = row;

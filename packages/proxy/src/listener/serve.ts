@@ -59,7 +59,7 @@ function note({ remoteAddress }: ByteSocket, entry: Entry, refusal: Refusal): vo
   });
 }
 
-/** A tcp service's own route, else the cluster that bears the virtual host's name. */
+/** The route for byte streams, else the cluster that bears the virtual host's name. */
 function forwardTo(
   socket: ByteSocket,
   early: Buffer,
@@ -67,7 +67,7 @@ function forwardTo(
   entry: Entry,
   host: VirtualHostRow,
 ): void {
-  const route = host.protocol === "tcp" ? host.routes.at(-1) : undefined;
+  const route = host.routes.find(({ match }) => match.path === "connect");
   const named = {
     cluster: host.name,
     weight: 1,
