@@ -52,7 +52,7 @@ export {
   http2ReasonRows,
   http2ReasonText,
 } from "./http2/error.ts";
-export type { Http2Connection } from "./http2/connection.ts";
+export { Http2Connection } from "./http2/connection.ts";
 export {
   defaultHttp2Options,
   type Http2Options,

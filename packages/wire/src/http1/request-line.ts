@@ -9,9 +9,7 @@ import {
   DOT,
   equalsText,
   equalsToken,
-  hexValue,
   LF,
-  PERCENT,
   QUESTION,
   SLASH,
   SP,
@@ -21,6 +19,7 @@ import { ErrorCode } from "../error-code.ts";
 import { hasUpperCase, hostLength, portOf, scanAuthority } from "./authority.ts";
 import { type RequestHead, TargetForm } from "./head.ts";
 import { findLineStop, lineFault } from "./partial-line.ts";
+import { isPlainPath, scanTarget, targetFacts } from "./target.ts";
 
 /** What the line's rules depend on. */
 export interface RequestLineRules {
@@ -32,7 +31,7 @@ export interface RequestLineRules {
 }
 
 /** Methods of RFC 9110 §9.3 and RFC 5789, the frequent ones first. */
-const methods: readonly string[] = [
+export const methods: readonly string[] = [
   "GET",
   "POST",
   "PUT",
@@ -45,16 +44,6 @@ const methods: readonly string[] = [
 ];
 const connectMethod = methods.indexOf("CONNECT");
 const optionsMethod = methods.indexOf("OPTIONS");
-
-/** Bytes of a target by what they need: 0 forbidden, 1 nothing, else a look (RFC 3986 §2, H27). */
-const targetClass = new Uint8Array(256);
-const PLAIN = 1;
-targetClass.fill(PLAIN, 0x21, 0x7f);
-targetClass["#".charCodeAt(0)] = 0;
-targetClass["\\".charCodeAt(0)] = 0;
-targetClass[SLASH] = 2;
-targetClass[QUESTION] = 3;
-targetClass[PERCENT] = 4;
 
 export class RequestLine {
   readonly #rules: RequestLineRules;
@@ -96,7 +85,9 @@ export class RequestLine {
     }
     at++;
     this.#targetStart = at;
-    at = this.#scanTarget(bytes, at, end);
+    at = scanTarget(bytes, at, end, this.#rules.strictQuery);
+    this.#queryStart = targetFacts.queryStart;
+    this.#isPathNormal = targetFacts.isPathNormal;
     this.#targetEnd = at;
     if (at >= end || bytes[at] !== SP || at === this.#targetStart) {
       return this.#judge(bytes, start, at, end, ErrorCode.BadTarget);
@@ -145,46 +136,6 @@ export class RequestLine {
   /** Path of an absolute-form target that has none (RFC 9110 §4.2.3, RFC 9112 §3.2.4). */
   #emptyPath(): string {
     return this.#method === optionsMethod && this.#queryStart === -1 ? "*" : "/";
-  }
-
-  /** Position of the first byte after the target, or of the one that must not be in it. */
-  #scanTarget(bytes: Buffer, start: number, end: number): number {
-    let at = start;
-    let escape = -1;
-    let escapeEnd = -1;
-    this.#isPathNormal = true;
-    this.#queryStart = -1;
-    for (;;) {
-      while (at < end && targetClass[bytes[at] as number] === PLAIN) at++;
-      if (at >= end) return at;
-      const inPath = this.#queryStart === -1;
-      switch (bytes[at]) {
-        case SLASH:
-          if (inPath && at + 1 < end && (bytes[at + 1] === SLASH || bytes[at + 1] === DOT)) {
-            this.#isPathNormal = false;
-          }
-          at++;
-          break;
-        case QUESTION:
-          if (inPath) this.#queryStart = at;
-          at++;
-          break;
-        case PERCENT: {
-          const value = escapedByte(bytes, at, end);
-          if (value === -1) return at;
-          const isChecked = inPath || this.#rules.strictQuery;
-          const before = escapeEnd === at ? escape : -1;
-          if (isChecked && isForbiddenEscape(value, before, inPath)) return at;
-          if (inPath) this.#isPathNormal = false;
-          escape = value;
-          at += 3;
-          escapeEnd = at;
-          break;
-        }
-        default:
-          return at;
-      }
-    }
   }
 
   /**
@@ -283,7 +234,7 @@ export class RequestLine {
 }
 
 /** Index in `methods`, or -1; methods are case-sensitive (RFC 9110 §9.1). */
-function findMethod(bytes: Buffer, start: number, end: number): number {
+export function findMethod(bytes: Buffer, start: number, end: number): number {
   for (let i = 0; i < methods.length; i++) {
     if (equalsText(bytes, start, end, methods[i] as string)) return i;
   }
@@ -300,32 +251,4 @@ function isVersion(bytes: Buffer, start: number, end: number): boolean {
 
 function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;
-}
-
-/** The byte that %xx at `at` stands for; -1 when it is malformed or not whole. */
-function escapedByte(bytes: Buffer, at: number, end: number): number {
-  if (at + 2 >= end) return -1;
-  const high = hexValue[bytes[at + 1] as number] as number;
-  const low = hexValue[bytes[at + 2] as number] as number;
-  return high < 0 || low < 0 ? -1 : high * 16 + low;
-}
-
-/**
- * Escapes that only serve to get past a check (H27): NUL, CRLF, overlong UTF-8, controls in a path.
- */
-function isForbiddenEscape(value: number, before: number, inPath: boolean): boolean {
-  if (value === 0 || (value === LF && before === CR)) return true;
-  if (inPath && (value < 0x20 || value === 0x7f)) return true;
-  if (value === 0xc0 || value === 0xc1 || value > 0xf4) return true;
-  if (before === 0xe0) return value >= 0x80 && value < 0xa0;
-  return before === 0xf0 && value >= 0x80 && value < 0x90;
-}
-
-/** No escape, no empty and no dot segment: normalising would change nothing. */
-function isPlainPath(bytes: Buffer, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) {
-    if (bytes[at] === PERCENT) return false;
-    if (bytes[at] === SLASH && (bytes[at + 1] === SLASH || bytes[at + 1] === DOT)) return false;
-  }
-  return true;
 }

@@ -1,9 +1,9 @@
-// One HTTP/2 stream as its user sees it (RFC 9113 §5): the answer or the request's content goes in,
-// credit for what was consumed comes back.
+// One HTTP/2 stream (RFC 9113 §5): first as its user sees it, then what the codec keeps about it.
 
 import type { HeaderList } from "../header-list.ts";
 import type { ResponseHead } from "../http1/head.ts";
-import type { Http2Error, Http2Reason } from "./error.ts";
+import { Http2Error, Http2Reason } from "./error.ts";
+import type { Sender } from "./sender.ts";
 
 export interface Http2Stream {
   readonly id: number;
@@ -11,7 +11,7 @@ export interface Http2Stream {
   owner: unknown;
   /** The rule that ended it, for `onReset`; None otherwise. */
   readonly reason: Http2Reason;
-  /** Neither side can send any more; every method does nothing. */
+  /** Neither side can send any more; every method but `consumed` does nothing. */
   readonly isClosed: boolean;
   /** Bytes of content that `data` took and the peer's window did not yet. */
   readonly queuedBytes: number;
@@ -31,4 +31,79 @@ export interface Http2Stream {
   reset(code: Http2Error): void;
   /** That much content was dealt with: the peer may send as much again, after a batch. */
   consumed(byteCount: number): void;
+}
+
+/** The stream inside the codec; every field is the codec's own business. */
+export class StreamState implements Http2Stream {
+  readonly id: number;
+  readonly #sender: Sender;
+  owner: unknown = null;
+  reason: Http2Reason = Http2Reason.None;
+  isClosed = false;
+  /** We have sent, or promised to send, our last frame. */
+  isLocalEnd = false;
+  isRemoteEnd = false;
+  /** Content is a tunnel's: (extended) CONNECT. */
+  isTunnel = false;
+  /** Extended CONNECT: the protocol asked for, "" otherwise. */
+  protocol = "";
+  /** The request was refused: nothing but the answer is heard of. */
+  isRefused = false;
+  /** Client: the request's method, which decides what its response may have. */
+  method = "";
+  /** The final head was sent (server) or received (client). */
+  hasFinalHead = false;
+  interimCount = 0;
+  /** Content still to come by the declared length, -1 when none was declared. */
+  contentLeft = -1;
+  receivedBytes = 0;
+
+  /** What we may send, what the peer may still send. */
+  sendWindow: number;
+  receiveWindow: number;
+  /** Content given to the user and not consumed, and consumed but not yet credited. */
+  unconsumed = 0;
+  credit = 0;
+
+  queue: Buffer[] | null = null;
+  /** Bytes of the first queued piece that were sent. */
+  queueOffset = 0;
+  queuedBytes = 0;
+  /** Trailers to send after the queue, null while there is more to come. */
+  pendingTrailers: HeaderList | null = null;
+  isReady = false;
+  isWaiting = false;
+  /** Since when the queue has not moved, and what moved since. */
+  stalledSinceMs = 0;
+  movedBytes = 0;
+
+  constructor(id: number, sender: Sender, sendWindow: number, receiveWindow: number) {
+    this.id = id;
+    this.#sender = sender;
+    this.sendWindow = sendWindow;
+    this.receiveWindow = receiveWindow;
+  }
+
+  respond(head: ResponseHead, isEnd: boolean): void {
+    if (!this.isClosed && !this.isLocalEnd) this.#sender.respond(this, head, isEnd);
+  }
+
+  data(bytes: Buffer): boolean {
+    if (this.isClosed || this.isLocalEnd || this.pendingTrailers !== null) return true;
+    return this.#sender.data(this, bytes);
+  }
+
+  end(trailers: HeaderList): void {
+    if (this.isClosed || this.isLocalEnd || this.pendingTrailers !== null) return;
+    this.#sender.end(this, trailers);
+  }
+
+  reset(code: Http2Error): void {
+    if (!this.isClosed) this.#sender.reset(this, code);
+  }
+
+  consumed(byteCount: number): void {
+    const count = Math.min(byteCount, this.unconsumed);
+    if (count > 0) this.#sender.consumed(this, count);
+  }
 }
