@@ -69,6 +69,25 @@ recent_go() {
 
 sh scripts/setup-kubectl.sh "$mode" || failed=1
 
+# gRPC's own interoperability client and server.
+interop=google.golang.org/grpc/interop
+interop_version=1.80.0
+if [ ! -x "$cache/grpc-interop/client" ] || [ ! -x "$cache/grpc-interop/server" ]; then
+  if [ "$mode" = --name ]; then
+    say "missing: gRPC's interop programs (npm run setup:test builds them with Go 1.24 or later)"
+  elif ! recent_go; then
+    say "gRPC's interop programs need Go 1.24 or later"
+    failed=1
+  else
+    say "building gRPC's interop client and server into .cache/grpc-interop"
+    GOBIN=$cache/grpc-interop go install "$interop/client@v$interop_version" \
+      "$interop/server@v$interop_version" >"$cache/grpc-interop.log" 2>&1 || {
+      say "they could not be built; see $cache/grpc-interop.log"
+      failed=1
+    }
+  fi
+fi
+
 # The official Gateway API definitions and examples, which our kinds are held to.
 gateway=sigs.k8s.io/gateway-api@v1.6.3
 if ! recent_go; then

@@ -44,11 +44,14 @@ export class TestControl {
   readonly #written = new Map<string, WrittenObject>();
   #change: Change = { ...emptyChange(), isEverything: true };
   #revision = 0;
+  /** What a test has to say in a listener that the compiler does not. */
+  readonly editOutbound: ((listener: Uint8Array) => Uint8Array) | null;
   /** Texts of refused updates. */
   readonly refusals: string[] = [];
 
-  constructor(rootsPem: string) {
+  constructor(rootsPem: string, editOutbound: TestControl["editOutbound"] = null) {
     this.#bundle = compileTrustBundle(rootsPem);
+    this.editOutbound = editOutbound;
   }
 
   /** Everything written and not deleted, without Workloads. */
@@ -156,7 +159,7 @@ export class TestControl {
       changed.map(({ name, version, any }) => ({
         name,
         version,
-        resource: Any.decode(any).value,
+        resource: this.#edited(typeUrl, name, Any.decode(any).value),
       })),
       removed,
       "",
@@ -167,6 +170,11 @@ export class TestControl {
     }
     for (const { name, version } of changed) held.set(name, version);
     for (const name of removed) held.delete(name);
+  }
+
+  #edited(typeUrl: string, name: string, bytes: Uint8Array): Uint8Array {
+    const isMeant = typeUrl === typeUrls.listener && name === "outbound";
+    return isMeant && this.editOutbound !== null ? this.editOutbound(bytes) : bytes;
   }
 
   #resourcesFor(follower: Follower): Map<string, CompiledResource[]> {

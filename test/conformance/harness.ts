@@ -40,6 +40,8 @@ interface WrittenPort {
 export interface MeshOptions extends Partial<Omit<ProxyOptions, "addresses">> {
   /** `--upstream` listeners of every proxy. */
   readonly upstreams?: readonly UpstreamAddress[];
+  /** Changes the outbound listener that the control plane compiled. */
+  readonly editOutbound?: (listener: Uint8Array) => Uint8Array;
 }
 
 interface Member {
@@ -89,7 +91,7 @@ export class Mesh {
     this.#options = options;
     this.authority = authority;
     this.concurrency = concurrency;
-    this.control = new TestControl(authority.rootsPem);
+    this.control = new TestControl(authority.rootsPem, options.editOutbound ?? null);
   }
 
   /** Starts program and proxy of a Workload and announces it. */
@@ -276,7 +278,7 @@ export class Mesh {
   }
 
   #optionsFor(object: WrittenObject, program: Program): ProxyOptions {
-    const { upstreams = [], ...rest } = this.#options;
+    const { upstreams = [], editOutbound: _, ...rest } = this.#options;
     const { name, namespace = "default", labels = {} } = object.metadata;
     const spec = object.spec as { ports?: WrittenPort[]; upstreams?: string[] } | undefined;
     const free = { address: "127.0.0.1", preferredPort: 0 };

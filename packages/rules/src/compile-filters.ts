@@ -80,6 +80,7 @@ export function compileHttpManager(bytes: Uint8Array, scope: Scope): HttpRow | n
     routesName,
     routes,
     upgrades: compileUpgrades(message, scope),
+    grpcWeb: message.httpFilters.some((one) => !one.disabled && filterType(one) === grpcWeb),
     clientCertificateHeader: certificateHeader(message, scope),
     normalizePath: message.normalizePath ?? false,
     mergeSlashes: message.mergeSlashes,
@@ -124,12 +125,18 @@ function refuseOptions(message: HttpConnectionManager, scope: Scope): void {
 }
 
 const router = "envoy.extensions.filters.http.router.v3.Router";
+/** Its message has no fields. */
+const grpcWeb = "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb";
+
+function filterType(filter: HttpFilter): string {
+  const config = filter.configType;
+  return typeName(config?.$case === "typedConfig" ? config.typedConfig : undefined);
+}
 
 function refuseHttpFilters(filters: readonly HttpFilter[], scope: Scope): void {
   for (const [i, filter] of filters.entries()) {
-    const config =
-      filter.configType?.$case === "typedConfig" ? filter.configType.typedConfig : undefined;
-    if (typeName(config) === router || filter.isOptional || filter.disabled) continue;
+    if ([router, grpcWeb].includes(filterType(filter))) continue;
+    if (filter.isOptional || filter.disabled) continue;
     scope.item("http_filters", i).refuse(`${filter.name} is not supported by the built-in proxy`);
   }
 }

@@ -110,6 +110,8 @@ export class HttpRow {
   readonly routes: RouteTable | null;
   /** Lower-case upgrade types that are let through, e.g. `websocket`. */
   readonly upgrades: readonly string[];
+  /** Requests of gRPC-Web are translated to gRPC, and answers back. */
+  readonly grpcWeb: boolean;
   readonly clientCertificateHeader: ClientCertificateHeader;
   readonly normalizePath: boolean;
   readonly mergeSlashes: boolean;
@@ -126,6 +128,7 @@ export class HttpRow {
     this.routesName = fields.routesName;
     this.routes = fields.routes;
     this.upgrades = fields.upgrades;
+    this.grpcWeb = fields.grpcWeb;
     this.clientCertificateHeader = fields.clientCertificateHeader;
     this.normalizePath = fields.normalizePath;
     this.mergeSlashes = fields.mergeSlashes;

@@ -10,6 +10,15 @@ export {
 } from "./grpc/status.ts";
 export { formatGrpcTimeout, parseGrpcTimeout } from "./grpc/timeout.ts";
 export {
+  encodeWebText,
+  grpcTypeOfWeb,
+  GrpcWebType,
+  grpcWebType,
+  WebTextDecoder,
+  webTypeOfGrpc,
+  writeTrailerFrame,
+} from "./grpc/web.ts";
+export {
   appendHeader,
   hasHeader,
   type HeaderList,

@@ -13,7 +13,7 @@ import type {
   VirtualHostRow,
   WeightedClusterRow,
 } from "@weft/rules";
-import type { GrpcStatus, HeaderList, RequestHead, ResponseHead } from "@weft/wire";
+import type { GrpcStatus, HeaderList, RequestHead, ResponseHead, WebTextDecoder } from "@weft/wire";
 import { Flag } from "../telemetry/response-flags.ts";
 import type { StatsCell } from "../telemetry/stats.ts";
 import type { Thread } from "../thread.ts";
@@ -127,7 +127,7 @@ export type TimeoutHandler = (x: Exchange, kind: number) => void;
 export class Exchange implements WheelOwner {
   readonly thread: Thread;
   readonly entry: Entry;
-  readonly downstream: Downstream;
+  downstream: Downstream;
   readonly request: RequestHead;
   /** The tables it began with; a change never lands in the middle of it. */
   readonly tables: Tables;
@@ -162,6 +162,8 @@ export class Exchange implements WheelOwner {
   grpcStatus: GrpcStatus | -1 = -1;
   /** When the time that its caller gave it is over; 0: its caller said nothing. */
   deadlineAtMs = 0;
+  /** Of a gRPC-Web request whose content is text. */
+  webText: WebTextDecoder | null = null;
   /** Tries that are over, for the decision record and to avoid their endpoints. */
   pastAttempts: Attempt[] | null = null;
   attempt: Attempt | null = null;

@@ -31,6 +31,7 @@ import { RequestBody } from "./body.ts";
 import { type Downstream, type Entry, Exchange, exchangeTimer, Phase } from "./exchange.ts";
 import { finish } from "./finish.ts";
 import { isGrpcRequest } from "./grpc.ts";
+import { bridgeGrpcWeb } from "./grpc-web.ts";
 import { Mirror } from "./mirror.ts";
 import { reply, replyWith } from "./reply.ts";
 
@@ -56,6 +57,7 @@ export function route(x: Exchange): void {
     return reply(x, Flag.NoConfiguration);
   }
   setIdentityHeaders(x);
+  if (x.http?.grpcWeb === true) bridgeGrpcWeb(x);
   if (!request.isPathNormal && !normalise(x)) {
     const code = ErrorCode.BadTarget;
     return replyWith(x, Flag.DownstreamProtocol, errorStatus(code), `${errorText(code)}\n`, null);
@@ -121,14 +123,20 @@ export function route(x: Exchange): void {
 export function requestContent(x: Exchange, bytes: Buffer): boolean {
   x.requestBytes += bytes.length;
   if (x.phase === Phase.Done || x.body === null) return true;
-  if (x.mirrors !== null) for (const mirror of x.mirrors) mirror.content(bytes);
-  return x.body.take(bytes, x.attempt?.connection ?? null);
+  const content = x.webText === null ? bytes : x.webText.feed(bytes);
+  if (content === null) {
+    refuseContent(x);
+    return true;
+  }
+  if (x.mirrors !== null) for (const mirror of x.mirrors) mirror.content(content);
+  return x.body.take(content, x.attempt?.connection ?? null);
 }
 
 export function requestEnd(x: Exchange, trailers: HeaderList): void {
   x.requestEnded = true;
   x.requestTrailers = trailers;
   if (x.phase === Phase.Done) return;
+  if (x.webText?.isWhole === false) return refuseContent(x);
   if (x.mirrors !== null) for (const mirror of x.mirrors) mirror.end(trailers);
   x.attempt?.connection?.sendEnd(trailers);
 }
@@ -165,6 +173,12 @@ function giveUp(x: Exchange, flag: Flag): void {
   const { attempt } = x;
   attempt?.cancel();
   reply(x, flag);
+}
+
+/** What came is not what the request said it would be. */
+function refuseContent(x: Exchange): void {
+  x.attempt?.cancel();
+  reply(x, Flag.DownstreamProtocol);
 }
 
 /** The chain the connection came by, as the tables of this request have it. */
