@@ -11,10 +11,11 @@ import type {
   Question,
   Registered,
 } from "@weft/xds/messages/weft/v1/agent.js";
+import type { CapturePorts } from "./capture/capture.ts";
 import { ControlLink } from "./control-link.ts";
 import { claimFolder, fiveLetters } from "./claim-folder.ts";
 import type { Dns } from "./dns/dns.ts";
-import { openWorkloadDns } from "./dns/workload-dns.ts";
+import { hostNameServers, openWorkloadDns } from "./dns/workload-dns.ts";
 import { AgentFailure, lateFailure, unusableAddress } from "./failure.ts";
 import { type HealthProbe, probe } from "./health/check.ts";
 import { HealthMonitor } from "./health/monitor.ts";
@@ -128,6 +129,23 @@ export class Agent {
     throw lateFailure(this.#options, hasIdentity, this.#link.lastError);
   }
 
+  /** What its capture has to know; call it when `start` is through. */
+  get capturePorts(): CapturePorts {
+    const { capturedInbound, inbound, outbound } = this.proxy.ports;
+    const { appAddress, nameServers } = this.#options;
+    const addresses = proxyAddresses(this.#options, this.#address, {});
+    return {
+      workload: this.workload,
+      outboundPort: outbound,
+      inboundPort: capturedInbound,
+      inboundPorts: Object.values(inbound),
+      programAddress: appAddress,
+      peerFrom: addresses.capture?.peerDial?.from ?? null,
+      dnsPort: this.#dns?.port ?? null,
+      nameServers: (nameServers ?? hostNameServers()).map(({ address }) => address),
+    };
+  }
+
   /** Begins the health check of the program; call it when the program has been started. */
   watchHealth(): void {
     const target = healthProbe(this.#options);
@@ -231,7 +249,7 @@ export class Agent {
     this.#dns = await openWorkloadDns({
       runtime: this.#runtime,
       proxy: names,
-      mode: "loopback",
+      mode: this.#options.capture === null ? "loopback" : "virtual",
       workload: `${namespace}/${this.workload}`,
       domain: clusterDomain,
       nameServers,

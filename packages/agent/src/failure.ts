@@ -12,7 +12,10 @@ export type AgentErrorCode =
   | "identity-refused"
   | "command-not-started"
   | "data-directory-unusable"
-  | "address-unusable";
+  | "address-unusable"
+  | "capture-forbidden"
+  | "capture-unavailable"
+  | "capture-failed";
 
 export class AgentFailure extends Error {
   readonly code: AgentErrorCode;

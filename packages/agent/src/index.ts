@@ -1,3 +1,5 @@
+export { type CaptureOptions } from "./capture/options.ts";
+export { captureRequirements, type Requirement } from "./capture/requirements.ts";
 export { Agent } from "./agent.ts";
 export { type AgentErrorCode, AgentFailure } from "./failure.ts";
 export { type NameServer, parseNameServer } from "./dns/resolv-conf.ts";

@@ -1,6 +1,7 @@
 // What a workload's agent is told: the flags of `weft run` and `weft sidecar`, resolved.
 
 import type { Runtime } from "@weft/runtime";
+import type { CaptureOptions } from "./capture/options.ts";
 import type { NameServer } from "./dns/resolv-conf.ts";
 
 export type WorkloadProtocol = "http" | "http2" | "grpc" | "tcp";
@@ -36,6 +37,8 @@ export interface AgentOptions {
   readonly drainMs: number;
   /** Start the program without waiting for SVID and snapshot. */
   readonly noWait: boolean;
+  /** `--transparent`; null: programs reach the mesh by proxy variables and loopback ports. */
+  readonly capture: CaptureOptions | null;
   /** Lives for one command: registered in memory only, leaves nothing on disk. */
   readonly ephemeral: boolean;
   /** Asked for names outside the mesh; null: those of /etc/resolv.conf. */

@@ -8,6 +8,7 @@ const options = {
   appAddress: "127.0.0.1",
   upstreams: [],
   ephemeral: false,
+  capture: null,
 } as const;
 
 test("the usual ports; inbound, metrics and readiness where peers reach the workload", () => {
@@ -48,10 +49,33 @@ test("replaced ports are named; those that were free to be any are not", () => {
     metrics: 40001,
     readiness: 15021,
     inbound: { http: 40002 },
+    capturedInbound: 0,
     upstreams: {},
   };
   assert.deepEqual(movedPorts(wanted, got), [
     { what: "metrics", wanted: 15090, got: 40001 },
     { what: "inbound http", wanted: 15006, got: 40002 },
   ]);
+});
+
+test("with capture both sides listen everywhere, inbound once, and what is excluded not at all", () => {
+  const capture = {
+    scope: "program",
+    inboundBy: "tproxy",
+    excludedInboundPorts: [],
+    excludedOutboundPorts: [],
+    excludedOutboundRanges: [],
+    uid: null,
+  } as const;
+  const addresses = proxyAddresses({ ...options, capture }, "10.0.0.2", {});
+  assert.equal(addresses.outbound.address, "::");
+  assert.deepEqual(addresses.capture, {
+    inbound: { address: "::", preferredPort: 15006 },
+    isTransparent: true,
+    peerDial: null,
+  });
+  const alike = proxyAddresses({ ...options, capture }, "127.0.0.1", {});
+  assert.deepEqual(alike.capture?.peerDial, { address: "127.0.0.1", from: "127.0.0.6" });
+  const excluded = { ...capture, excludedInboundPorts: [8080] };
+  assert.deepEqual(proxyAddresses({ ...options, capture: excluded }, "::1", {}).inbound, []);
 });

@@ -25,6 +25,7 @@ const options: AgentOptions = {
   drainMs: 0,
   noWait: false,
   ephemeral: false,
+  capture: null,
   explain: false,
   labels: { team: "a", "weft.dev/service": "another" },
   locality: { region: "eu", zone: "eu-1" },

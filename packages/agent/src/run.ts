@@ -4,6 +4,7 @@
 
 import { releaseMemory } from "@weft/runtime";
 import { Agent } from "./agent.ts";
+import { Capture } from "./capture/capture.ts";
 import { AgentFailure } from "./failure.ts";
 import type { AgentOptions } from "./options.ts";
 import { programEnvironment } from "./supervise/environment.ts";
@@ -27,6 +28,8 @@ const nodeShimUrl = new URL("../shim/node-proxy.mjs", import.meta.url).href;
  * Runs until the program or a signal ends it; answers the exit code. Rejects with an AgentFailure.
  */
 export async function runWorkload(options: RunOptions): Promise<number> {
+  // First of all: what is opened from here on is known as the agent's.
+  const capture = options.capture === null ? null : new Capture(options.capture, options.runtime);
   const agent = new Agent(options);
   const stopped = aborted(options.stop);
   try {
@@ -35,22 +38,29 @@ export async function runWorkload(options: RunOptions): Promise<number> {
       return 0;
     }
     options.runtime.timers.after(settledAfterMs, releaseMemory, { background: true });
-    if (options.command !== null) return await superviseProgram(agent, options, options.command);
+    capture?.begin(agent.capturePorts);
+    if (options.command !== null) {
+      return await superviseProgram(agent, capture, options, options.command);
+    }
     agent.watchHealth();
     await Promise.race([stopped, agent.failed]);
+    // New connections go their way without us while those that are open end.
+    capture?.end();
     await Promise.race([agent.leave(options.drainMs), aborted(options.stopNow)]);
     return 0;
   } finally {
     await agent.close();
+    capture?.end();
   }
 }
 
 async function superviseProgram(
   agent: Agent,
+  capture: Capture | null,
   options: RunOptions,
   command: readonly string[],
 ): Promise<number> {
-  const program = startProgram(agent, options, command);
+  const program = startProgram(agent, capture, options, command);
   agent.watchHealth();
   options.stopNow.addEventListener("abort", () => program.kill(), { once: true });
   try {
@@ -72,22 +82,30 @@ async function superviseProgram(
   }
 }
 
-function startProgram(agent: Agent, options: RunOptions, command: readonly string[]): Program {
+function startProgram(
+  agent: Agent,
+  capture: Capture | null,
+  options: RunOptions,
+  command: readonly string[],
+): Program {
   const [file = "", ...args] = command;
   const { ports } = agent.proxy;
-  return new Program({
-    runtime: options.runtime,
-    command: file,
-    args,
-    killAfterMs,
-    environment: programEnvironment({
-      inherited: options.environment,
-      port: options.port,
-      outboundPort: ports.outbound,
-      upstreams: new Map(Object.entries(ports.upstreams)),
-      nodeShimUrl,
-    }),
-  });
+  const begin = (): Program =>
+    new Program({
+      runtime: options.runtime,
+      command: file,
+      args,
+      entry: capture?.programEntry() ?? null,
+      killAfterMs,
+      environment: programEnvironment({
+        inherited: options.environment,
+        port: options.port,
+        outboundPort: capture === null ? ports.outbound : null,
+        upstreams: new Map(Object.entries(ports.upstreams)),
+        nodeShimUrl,
+      }),
+    });
+  return capture === null ? begin() : capture.withoutGroup(begin);
 }
 
 /** TERM, then KILL, until nothing of the program is left. */

@@ -8,6 +8,7 @@ import {
 } from "@weft/agent";
 import type { Runtime } from "@weft/runtime";
 import { type Command, Option } from "commander";
+import type { CaptureFlags } from "./capture-flags.ts";
 import { type CliContext, resolveControl, resolveDataDir, resolveNamespace } from "./context.ts";
 import { usageFailure } from "./failure.ts";
 import {
@@ -25,7 +26,7 @@ import {
 } from "./flags.ts";
 import { weftVersion } from "./version.ts";
 
-export interface WorkloadFlags {
+export interface WorkloadFlags extends CaptureFlags {
   service: string;
   namespace?: string;
   port?: number;
@@ -40,7 +41,6 @@ export interface WorkloadFlags {
   concurrency: number;
   drain: number;
   wait: boolean;
-  transparent?: boolean;
   proxy: string;
   control?: string;
   dnsUpstream: string[];
@@ -123,6 +123,7 @@ export function agentOptions(
     drainMs: flags.drain,
     noWait: !flags.wait,
     nameServers: flags.dnsUpstream.length === 0 ? null : flags.dnsUpstream.map(nameServer),
+    capture: null,
     ephemeral: false,
     explain: false,
     labels: {},

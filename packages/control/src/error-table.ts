@@ -311,6 +311,18 @@ export const localErrorTable: Readonly<Record<string, LocalErrorRow>> = {
     meaning: "The command needs the control plane's local secret and cannot read it.",
     hint: "Run it on the control plane's host as its user, with the same --data-dir.",
   },
+  "capture-forbidden": {
+    meaning: "--transparent was asked for without the right to set packet filter rules.",
+    hint: "Run it as root, or give the container NET_ADMIN, SETUID and SETGID; see `weft check`.",
+  },
+  "capture-unavailable": {
+    meaning: "--transparent was asked for on a host that lacks something capture needs.",
+    hint: "The message names it; `weft check` lists what capture needs and how to grant it.",
+  },
+  "capture-failed": {
+    meaning: "The rules of a capture could not be set, listed or removed.",
+    hint: "The message is nft's own; `weft capture show` lists what is there.",
+  },
   "command-not-started": {
     meaning: "The program after `--` cannot be started.",
     hint: "Check its name, its path and its mode.",

@@ -46,7 +46,19 @@ export interface UpstreamAddress {
   readonly port: number | null;
 }
 
+/** With capture: connections come by the packet filter, and the original destination says whither. */
+export interface CaptureAddresses {
+  /** One listener for all inbound ports; it is the proxy's only one. */
+  readonly inbound: ListenAddress;
+  /** It takes what TPROXY turns to it as well. */
+  readonly isTransparent: boolean;
+  /** Meshed endpoints of that address are dialled from another one (`agent/capture/rule-set.ts`). */
+  readonly peerDial: { readonly address: string; readonly from: string } | null;
+}
+
 export interface ProxyAddresses {
+  /** Default null: programs connect to the listeners themselves. */
+  readonly capture?: CaptureAddresses | null;
   readonly outbound: ListenAddress;
   readonly admin: ListenAddress;
   readonly metrics: ListenAddress;
@@ -82,8 +94,10 @@ export interface ProxyPorts {
   readonly admin: number;
   readonly metrics: number;
   readonly readiness: number;
-  /** By port name. */
+  /** By port name: where peers reach it. With capture that is the program's own port. */
   readonly inbound: Readonly<Record<string, number>>;
+  /** Where captured connections come in; 0 without capture. */
+  readonly capturedInbound: number;
   /** By `UpstreamAddress.name`: `127.0.0.1:<port>`. */
   readonly upstreams: Readonly<Record<string, string>>;
 }

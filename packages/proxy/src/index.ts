@@ -3,6 +3,7 @@
 export type {
   ExplainedAttempt,
   ExplainedPolicy,
+  CaptureAddresses,
   Explanation,
   InboundAddress,
   ListenAddress,

@@ -14,6 +14,7 @@ import type {
   LoadRow,
   NamedEndpoint,
   NamedService,
+  ProxyAddresses,
   ProxyHandle,
   ProxyIdentity,
   ProxyOptions,
@@ -122,6 +123,7 @@ class BuiltinProxy implements ProxyHandle {
           domain: options.domain,
           outboundPort: outbound?.bound?.port ?? options.addresses.outbound.preferredPort,
           programAddresses: programAddresses(options),
+          peerDial: options.addresses.capture?.peerDial ?? null,
           explain: options.explain ?? false,
         },
         accessLog: options.accessLog ?? false,
@@ -321,14 +323,19 @@ class BuiltinProxy implements ProxyHandle {
     const inbound: Record<string, number> = {};
     const upstreams: Record<string, string> = {};
     let outbound = 0;
+    let capturedInbound = 0;
     for (const { order, bound } of listeners) {
       const port = bound?.port ?? this.#supervisor.portOf(order.name);
       if (order.name === "outbound") outbound = port;
+      else if (order.captured === "inbound") capturedInbound = port;
       else if (order.binding === null) inbound[order.name.slice("inbound/".length)] = port;
       else upstreams[order.name.slice("upstream/".length)] = formatAddress(order.address, port);
     }
+    if (capturedInbound !== 0) {
+      for (const one of this.#options.addresses.inbound) inbound[one.portName] = one.appPort;
+    }
     const { admin, metrics, readiness } = this.#servicePorts;
-    return { outbound, admin, metrics, readiness, inbound, upstreams };
+    return { outbound, admin, metrics, readiness, inbound, capturedInbound, upstreams };
   }
 
   #topics(): TopicSources {
@@ -349,34 +356,51 @@ class BuiltinProxy implements ProxyHandle {
 }
 
 function bindAll(options: ProxyOptions, canShare: boolean): SharedListener[] {
-  const { outbound, inbound, upstreams } = options.addresses;
+  const { capture = null, outbound, upstreams } = options.addresses;
   const orders: SharedListener["order"][] = [
     {
       name: "outbound",
       resourceName: "outbound",
       binding: null,
+      captured: capture === null ? null : "outbound",
       address: outbound.address,
       port: outbound.preferredPort,
     },
-    ...inbound.map(({ portName, address, preferredPort }) => ({
-      name: `inbound/${portName}`,
-      resourceName: `inbound/${portName}`,
-      binding: null,
-      address,
-      port: preferredPort,
-    })),
+    ...inboundOrders(options.addresses),
     ...upstreams.map(({ name, service, namespace, port }) => ({
       name: `upstream/${name}`,
       resourceName: "outbound",
       binding: { service, namespace, port },
-      address: outbound.address,
+      captured: null,
+      address: "127.0.0.1",
       port: 0,
     })),
   ];
-  return orders.map((order) => ({
-    order,
-    bound: canShare ? bindListener(order.address, order.port) : null,
-  }));
+  return orders.map((order) => {
+    const isTransparent = order.captured === "inbound" && capture?.isTransparent === true;
+    return {
+      order,
+      bound: canShare ? bindListener(order.address, order.port, isTransparent) : null,
+    };
+  });
+}
+
+/** One for each port, or with capture one for all of them. */
+function inboundOrders({ capture = null, inbound }: ProxyAddresses): SharedListener["order"][] {
+  if (capture === null) {
+    return inbound.map(({ portName, address, preferredPort }) => ({
+      name: `inbound/${portName}`,
+      resourceName: `inbound/${portName}`,
+      binding: null,
+      captured: null,
+      address,
+      port: preferredPort,
+    }));
+  }
+  if (inbound.length === 0) return [];
+  const { address, preferredPort } = capture.inbound;
+  const order = { name: "inbound", resourceName: "", binding: null, address, port: preferredPort };
+  return [{ ...order, captured: "inbound" }];
 }
 
 function programAddresses(options: ProxyOptions): ReadonlyMap<string, ProgramAddress> {

@@ -2,7 +2,7 @@
 // cloned; counters travel as shared memory.
 
 import type { LogFields, LogLevel } from "@weft/runtime";
-import type { ResourceChange } from "@weft/rules";
+import type { Direction, ResourceChange } from "@weft/rules";
 import type { ThreadSettings } from "./thread.ts";
 import type { ClusterDelta, ConnectionCounts, StatsDelta } from "./telemetry/stats.ts";
 import type { IdentityBytes } from "./tls/identity.ts";
@@ -42,6 +42,8 @@ export interface ListenOrder {
   readonly name: string;
   readonly resourceName: string;
   readonly binding: UpstreamBinding | null;
+  /** Connections that the packet filter turned here, and no others; null: anybody's. */
+  readonly captured: Direction | null;
   /** Null: listen on address and port in the worker. */
   readonly fd: number | null;
   readonly address: string;

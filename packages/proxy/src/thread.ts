@@ -21,6 +21,8 @@ export interface ThreadSettings {
   readonly outboundPort: number;
   /** Cluster name `inbound/<port>` → where the program listens. */
   readonly programAddresses: ReadonlyMap<string, ProgramAddress>;
+  /** See `CaptureAddresses`. */
+  readonly peerDial: { readonly address: string; readonly from: string } | null;
   readonly explain: boolean;
 }
 

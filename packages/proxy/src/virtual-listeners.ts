@@ -95,7 +95,10 @@ function bind(address: string, port: number, found: NamedService): SharedListene
     const bound = bindExactly(address, port);
     const name = `virtual/${address}:${port}`;
     const binding = { service, namespace, port };
-    return { order: { name, resourceName: "outbound", binding, address, port }, bound };
+    return {
+      order: { name, resourceName: "outbound", binding, captured: null, address, port },
+      bound,
+    };
   } catch (error) {
     if (error instanceof ListenError) return error.code;
     throw error;

@@ -17,6 +17,7 @@ import { clustersOf, endpointsOf, listenersOf, routesOf } from "./admin-views.ts
 import { Current } from "./config/current.ts";
 import type { Entry } from "./exchange/exchange.ts";
 import { fixedHostOf } from "./exchange/fixed-host.ts";
+import { CapturedInbound, CapturedOutbound } from "./listener/captured.ts";
 import { Listener } from "./listener/listener.ts";
 import { serve } from "./listener/serve.ts";
 import type { FromWorker, ListenOrder, ToWorker, WorkerReport, WorkerStart } from "./messages.ts";
@@ -31,6 +32,10 @@ const sweepMs = 1000;
 const drainLookMs = 20;
 const cacheFlushMs = 3000;
 
+interface Closable {
+  close(): void;
+}
+
 function main(): void {
   const port = parentPort;
   if (port === null) throw new Error("worker.ts runs in a worker thread only");
@@ -38,7 +43,7 @@ function main(): void {
   const post = (message: FromWorker): void => port.postMessage(message);
   const runtime = systemRuntime({ log: postingLogger(post, {}) });
   const thread = createThread(start, runtime, post);
-  const listeners = new Map<string, Listener>();
+  const listeners = new Map<string, Closable>();
   handleFaults((error) => logFault(runtime.log, error));
   runtime.timers.every(
     sweepMs,
@@ -62,7 +67,7 @@ function main(): void {
 
 interface Own {
   readonly thread: Thread;
-  readonly listeners: Map<string, Listener>;
+  readonly listeners: Map<string, Closable>;
   readonly post: (message: FromWorker) => void;
   readonly timers: ReturnType<typeof systemRuntime>["timers"];
   readonly close: () => void;
@@ -160,17 +165,23 @@ function createThread(
   };
 }
 
-function listen(thread: Thread, order: ListenOrder, post: (message: FromWorker) => void): Listener {
+function listen(thread: Thread, order: ListenOrder, post: (message: FromWorker) => void): Closable {
   const { binding } = order;
-  return new Listener(thread, {
-    resourceName: order.resourceName,
-    fixedHost:
-      binding === null ? null : fixedHostOf(binding.service, binding.namespace, binding.port),
+  const options = {
     fd: order.fd,
     address: order.address,
     port: order.port,
     insists: order.insists,
-    onListening: (port) => post({ kind: "listening", name: order.name, port }),
+    onListening: (port: number) => post({ kind: "listening", name: order.name, port }),
+  };
+  if (order.captured === "inbound") return new CapturedInbound(thread, options);
+  if (order.captured === "outbound") return new CapturedOutbound(thread, options);
+  return new Listener(thread, {
+    ...options,
+    resourceName: order.resourceName,
+    isFed: false,
+    fixedHost:
+      binding === null ? null : fixedHostOf(binding.service, binding.namespace, binding.port),
   });
 }
 
@@ -217,7 +228,7 @@ function answer(thread: Thread, topic: string, args: Readonly<Record<string, str
  */
 function drain(
   thread: Thread,
-  listeners: Map<string, Listener>,
+  listeners: Map<string, Closable>,
   keepIdleMs: number,
   timers: ReturnType<typeof systemRuntime>["timers"],
   done: () => void,

@@ -1,4 +1,5 @@
 export { isIP, isIPv4, isIPv6 } from "./address.ts";
+export { type AddressRange, parseAddressRange } from "./address-range.ts";
 export { type Clock, sleep, type Timer, type Timers } from "./clock.ts";
 export { freePort } from "./free-port.ts";
 export { isLoopback, localAddressTowards } from "./local-address.ts";

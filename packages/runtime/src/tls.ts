@@ -129,6 +129,8 @@ function ignoreError(): void {}
 export interface TlsConnectOptions {
   readonly address: string;
   readonly port: number;
+  /** What it is dialled from; default null: what the system chooses. */
+  readonly localAddress?: string | null;
   readonly context: TlsContext;
   /** Sent as SNI; "" sends none. */
   readonly serverName: string;
@@ -150,6 +152,7 @@ export function connectTls(options: TlsConnectOptions, owner: SocketOwner): Byte
   const socket = connect({
     host: options.address,
     port: options.port,
+    ...(options.localAddress == null ? {} : { localAddress: options.localAddress }),
     secureContext: options.context.secure,
     ...(options.serverName === "" ? {} : { servername: options.serverName }),
     ALPNProtocols: [...options.alpnProtocols],

@@ -50,7 +50,8 @@ export async function openWorkloadDns(options: WorkloadDnsOptions): Promise<Dns 
   }
 }
 
-function hostNameServers(): NameServer[] {
+/** As its resolver is configured now. */
+export function hostNameServers(): NameServer[] {
   try {
     return parseResolvConf(readFileSync("/etc/resolv.conf", "utf8"));
   } catch {

@@ -4,6 +4,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
 import type { Runtime, Timer } from "@weft/runtime";
+import { findExecutable } from "./executable.ts";
+
+export interface ProgramEntry {
+  /** A command that becomes the one given after it; empty: none. */
+  readonly through: readonly string[];
+  /** The user it runs as; null: this process's. */
+  readonly uid: number | null;
+}
 
 export interface ProgramOptions {
   readonly runtime: Runtime;
@@ -11,6 +19,8 @@ export interface ProgramOptions {
   readonly args: readonly string[];
   /** The whole environment of the program. */
   readonly environment: Readonly<Record<string, string>>;
+  /** With capture: how its sockets become known; null: it is started as it is. */
+  readonly entry: ProgramEntry | null;
   /** Milliseconds between TERM and KILL. */
   readonly killAfterMs: number;
 }
@@ -50,11 +60,16 @@ export class Program {
     this.gone = new Promise((resolve) => {
       this.#setGone = resolve;
     });
+    const { through = [], uid = null } = options.entry ?? {};
+    const [file = "", ...args] = [...through, options.command, ...options.args];
+    // What leads to a program that is not there would say so in its own words.
+    const isThere = through.length === 0 || isExecutable(options.command, options.environment);
     // `detached` gives the program a session, and so a process group, of its own.
-    this.#child = spawn(options.command, [...options.args], {
+    this.#child = spawn(isThere ? file : options.command, isThere ? args : [...options.args], {
       stdio: "inherit",
       detached: true,
       env: { ...options.environment },
+      ...(uid === null ? {} : { uid, gid: uid }),
     });
     this.exited = new Promise((resolve) => {
       this.#child.once("error", (error: NodeJS.ErrnoException) => {
@@ -135,6 +150,12 @@ function startGuard(groupId: number): ChildProcess {
   guard.on("error", () => {});
   guard.unref();
   return guard;
+}
+
+/** As execvp(3) looks for it. */
+function isExecutable(command: string, environment: ProgramOptions["environment"]): boolean {
+  const folders = command.includes("/") ? ["."] : (environment["PATH"] ?? "").split(":");
+  return findExecutable(command, command.startsWith("/") ? ["/"] : folders) !== null;
 }
 
 function notStarted(command: string, error: NodeJS.ErrnoException): ProgramExit {

@@ -104,6 +104,7 @@ async function send(
     concurrency: 1,
     drainMs: 0,
     noWait: false,
+    capture: null,
     ephemeral: true,
     explain: true,
     labels: {},

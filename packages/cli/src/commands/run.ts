@@ -1,6 +1,7 @@
 // `weft run … -- CMD ARGS…`: a program in the mesh.
 
 import type { Command } from "commander";
+import { addCaptureFlags, captureOptions } from "../capture-flags.ts";
 import type { CliContext } from "../context.ts";
 import { runtimeWithLogFile } from "../log-file.ts";
 import { listenForStop } from "../signals.ts";
@@ -12,12 +13,14 @@ export function defineRun(program: Command, context: CliContext): void {
     .description("run a program with a proxy beside it")
     .argument("[command...]", "the program and its arguments, after --")
     .passThroughOptions();
-  addWorkloadFlags(command).action(async (words: string[], flags: WorkloadFlags) => {
+  addCaptureFlags(addWorkloadFlags(command), "program");
+  command.action(async (words: string[], flags: WorkloadFlags) => {
     const { runWorkload } = await import("@weft/agent");
     const signals = listenForStop();
     const runtime = runtimeWithLogFile(context, flags.logFile);
     process.exitCode = await runWorkload({
       ...agentOptions(context, runtime, flags),
+      capture: captureOptions(flags, "program"),
       command: words.length === 0 ? null : words,
       environment: context.environment,
       stop: signals.stop,

@@ -1,6 +1,7 @@
 // `weft sidecar`: the proxy for a program that somebody else starts.
 
 import type { Command } from "commander";
+import { addCaptureFlags, captureOptions } from "../capture-flags.ts";
 import type { CliContext } from "../context.ts";
 import { runtimeWithLogFile } from "../log-file.ts";
 import { listenForStop } from "../signals.ts";
@@ -10,11 +11,13 @@ export function defineSidecar(program: Command, context: CliContext): void {
   const command = program
     .command("sidecar")
     .description("run a proxy beside a program that is started by other means");
-  addWorkloadFlags(command).action(async (flags: WorkloadFlags) => {
+  addCaptureFlags(addWorkloadFlags(command), "everyone");
+  command.action(async (flags: WorkloadFlags) => {
     const { runWorkload } = await import("@weft/agent");
     const signals = listenForStop();
     process.exitCode = await runWorkload({
       ...agentOptions(context, runtimeWithLogFile(context, flags.logFile), flags),
+      capture: captureOptions(flags, "everyone"),
       command: null,
       environment: context.environment,
       stop: signals.stop,

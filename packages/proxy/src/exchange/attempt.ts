@@ -35,7 +35,7 @@ export function tryEndpoint(x: Exchange): void {
   const cluster = x.cluster as Cluster;
   x.phase = Phase.Trying;
   const tried = x.pastAttempts?.map((attempt) => attempt.endpoint) ?? null;
-  const endpoint = cluster.pick(x.request.authority, tried);
+  const endpoint = cluster.pick(x.entry.destination ?? x.request.authority, tried);
   if (endpoint === null) return reply(x, Flag.NoHealthyUpstream);
   const attempt = new Attempt(x, endpoint);
   attempt.holdsRetry = x.owesRetry;

@@ -111,6 +111,8 @@ export interface Entry {
   readonly listenerName: string;
   /** `--upstream` listeners and CONNECT tunnels: one virtual host, whatever the authority says. */
   readonly fixedHost: FixedHost | null;
+  /** `address:port` that a captured connection was going to; null: it came to us by itself. */
+  readonly destination: string | null;
 }
 
 /** Finds the virtual host of such a connection in the tables of the moment. */

@@ -33,6 +33,8 @@ export interface ListenerOptions {
   /** The resource its rows come from: `outbound`, `inbound/<port>`. */
   readonly resourceName: string;
   readonly fixedHost: FixedHost | null;
+  /** Connections are given to it (`captured.ts`); it has no port of its own. */
+  readonly isFed: boolean;
   readonly fd: number | null;
   readonly address: string;
   readonly port: number;
@@ -43,31 +45,34 @@ export interface ListenerOptions {
 export class Listener {
   readonly #thread: Thread;
   readonly #options: ListenerOptions;
-  readonly #acceptor: { close(): void };
+  readonly #acceptor: { close(): void } | null;
   #tls: TlsAcceptor | null = null;
 
   constructor(thread: Thread, options: ListenerOptions) {
     this.#thread = thread;
     this.#options = options;
-    this.#acceptor = acceptConnections({
-      fd: options.fd,
-      address: options.address,
-      port: options.port,
-      insists: options.insists,
-      onConnection: (socket) => this.#accepted(adoptAccepted(socket)),
-      onListening: options.onListening,
-      onError: (error) => thread.log.error("a listener failed", { reason: error.message }),
-    });
+    this.#acceptor = options.isFed
+      ? null
+      : acceptConnections({
+          fd: options.fd,
+          address: options.address,
+          port: options.port,
+          insists: options.insists,
+          onConnection: (socket) => this.take(adoptAccepted(socket)),
+          onListening: options.onListening,
+          onError: (error) => thread.log.error("a listener failed", { reason: error.message }),
+        });
   }
 
   /** Takes no new connections. */
   close(): void {
-    this.#acceptor.close();
+    this.#acceptor?.close();
     if (this.#tls !== null) this.#thread.identity.forget(this.#tls);
     this.#tls = null;
   }
 
-  #accepted(socket: ByteSocket): void {
+  /** Serves a connection that was accepted just now. */
+  take(socket: ByteSocket): void {
     const row = this.#row();
     if (!this.#options.resourceName.startsWith("inbound/")) {
       const entry = this.#entry(socket, false);
@@ -219,6 +224,7 @@ export class Listener {
       peer: peerOf(socket, isTls, this.#thread.identity.spiffeId),
       listenerName: this.#options.resourceName,
       fixedHost: this.#options.fixedHost,
+      destination: null,
     };
   }
 }

@@ -21,6 +21,8 @@ export interface ForwardOptions {
   readonly direction: Direction;
   readonly clusters: readonly WeightedClusterRow[];
   readonly weightTotal: number;
+  /** The only one that will do; default null: the cluster picks. */
+  readonly endpoint?: Endpoint | null;
   /** What a cluster that dials the original destination dials. */
   readonly authority: string;
   readonly socket: ByteSocket;
@@ -108,10 +110,11 @@ class Forward implements SocketOwner {
 
   /** `flag` is what went wrong before. */
   #try(flag: Flag): void {
-    const { thread, authority } = this.#options;
+    const { thread, authority, endpoint: only = null } = this.#options;
     const cluster = this.#cluster as Cluster;
     const tried = this.#tried.length > 0 ? this.#tried : null;
-    const endpoint = this.#tried.length < triesMax ? cluster.pick(authority, tried) : null;
+    const picked = this.#tried.length < triesMax ? cluster.pick(authority, tried) : null;
+    const endpoint = only ?? picked;
     if (endpoint === null || this.#tried.includes(endpoint)) return this.#fail(flag);
     this.#tried.push(endpoint);
     const dialled = endpoint.dial(this);

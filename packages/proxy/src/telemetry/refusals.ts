@@ -22,6 +22,9 @@ const refusals = {
   NoServerName: 14,
   BadProxyHeader: 15,
   ProxyHeaderRefused: 16,
+  CaptureBypassed: 17,
+  AddressUnknown: 18,
+  HostUnknown: 19,
 } as const;
 
 export const Refusal: typeof refusals = Object.freeze(refusals);
@@ -139,6 +142,24 @@ export const refusalRows: readonly RefusalRow[] = Object.freeze([
     text: "a PROXY protocol header from a peer that may not send one",
     seen: "closed without an answer",
     hint: "add the peer's address to those it is taken from",
+  },
+  {
+    code: "capture-bypassed",
+    text: "a connection to a port that takes captured connections alone",
+    seen: "closed without an answer",
+    hint: "call the service by name or at its own port; with --transparent no proxy is to be named",
+  },
+  {
+    code: "address-unknown",
+    text: "a connection to a virtual address that no service has (any more)",
+    seen: "closed without an answer",
+    hint: "look the name up again: its address is of an earlier run, or of another workload",
+  },
+  {
+    code: "host-unknown",
+    text: "a byte stream to a host that the mesh does not know and lets nothing out to",
+    seen: "closed; HTTP is answered 502 with flag RO",
+    hint: "declare the host as a Service, or set MeshConfig's outbound to AllowAny",
   },
 ]);
 

@@ -80,6 +80,7 @@ export class Endpoint implements Candidate {
       {
         address: this.address,
         port: this.port,
+        localAddress: this.#dialledFrom(),
         context,
         serverName: tls.sni,
         alpnProtocols: tls.alpn,
@@ -93,6 +94,12 @@ export class Endpoint implements Candidate {
       },
       owner,
     );
+  }
+
+  /** With capture, this very workload as a peer is told from the program beside us. */
+  #dialledFrom(): string | null {
+    const { peerDial } = this.thread.settings;
+    return peerDial !== null && peerDial.address === this.address ? peerDial.from : null;
   }
 
   /** The endpoint's own identity where it is known and the cluster allows it. */

@@ -1,0 +1,204 @@
+// The capture of one agent, from its start to its end: what the host must have is checked before
+// anything else, the agent's sockets are told from others by a group of its own, the rules stand
+// while the proxy serves, and are taken away when the agent leaves, or is killed (`guard.ts`), or
+// by the next agent that starts.
+
+import type { Runtime } from "@weft/runtime";
+import { AgentFailure } from "../failure.ts";
+import { CaptureGuard } from "./guard.ts";
+import { ownMark } from "./mark.ts";
+import { findNft, runNft } from "./nft.ts";
+import type { CaptureOptions } from "./options.ts";
+import type { ProgramEntry } from "../supervise/program.ts";
+import {
+  enterCommand,
+  makeCgroup,
+  placeCgroup,
+  type ProgramCgroup,
+  removeCgroup,
+} from "./program-cgroup.ts";
+import { missingRequirement } from "./requirements.ts";
+import { type AgentMark, type CapturedBy, createScript, tableName } from "./rule-set.ts";
+import { removeLeftovers, removeTable } from "./tables.ts";
+
+/** What is known once the proxy listens. */
+export interface CapturePorts {
+  readonly workload: string;
+  readonly outboundPort: number;
+  readonly inboundPort: number;
+  /** Declared ports that are captured. */
+  readonly inboundPorts: readonly number[];
+  readonly programAddress: string;
+  /** See `ProgramDial`. */
+  readonly peerFrom: string | null;
+  /** Null: the agent has no DNS. */
+  readonly dnsPort: number | null;
+  /** Of this host's resolver. */
+  readonly nameServers: readonly string[];
+}
+
+/** A number per process: above every account's, and different from every other agent's. */
+const idBase = 0x7000_0000;
+/** Where such numbers do not exist (user namespaces): those that systemd uses for such purposes. */
+const lowIdBase = 61_184;
+const lowIdCount = 4_336;
+
+export class Capture {
+  readonly #options: CaptureOptions;
+  readonly #runtime: Runtime;
+  readonly #nft: string;
+  readonly #agent: AgentMark;
+  readonly #originalGroup: number;
+  #table = "";
+  #cgroup: ProgramCgroup | null = null;
+  #uid: number | null = null;
+  #guard: CaptureGuard | null = null;
+
+  /** Throws an AgentFailure when this host or user cannot capture. */
+  constructor(options: CaptureOptions, runtime: Runtime) {
+    const missing = missingRequirement();
+    if (missing !== null) {
+      const code = missing.name === "rights" ? "capture-forbidden" : "capture-unavailable";
+      throw new AgentFailure(code, `--transparent: ${missing.message}`, missing.grant);
+    }
+    this.#options = options;
+    this.#runtime = runtime;
+    this.#nft = findNft() ?? "nft";
+    this.#originalGroup = process.getegid?.() ?? 0;
+    this.#agent = takeGroup();
+    for (const table of removeLeftovers(this.#nft)) {
+      runtime.log.info("removed the capture of an agent that is gone", { table });
+    }
+  }
+
+  /**
+   * Sets the rules, all of them or none. Throws an AgentFailure when the kernel does not take them.
+   */
+  begin(ports: CapturePorts): void {
+    const options = this.#options;
+    const table = tableName(ports.workload);
+    this.#table = table;
+    const captured = this.#capturedBy(table);
+    const dns = ports.dnsPort === null ? null : this.#dnsCapture(ports.dnsPort, ports.nameServers);
+    const script = createScript({
+      table,
+      comment: ownMark(options.scope),
+      captured,
+      agent: this.#agent,
+      outboundPort: ports.outboundPort,
+      inboundPort: ports.inboundPort,
+      inboundPorts: ports.inboundPorts,
+      inboundBy: options.inboundBy,
+      programDial: { address: ports.programAddress, peerFrom: ports.peerFrom },
+      dns,
+      excludedPorts: options.excludedOutboundPorts,
+      excludedRanges: options.excludedOutboundRanges,
+    });
+    this.#guard = new CaptureGuard({
+      nft: this.#nft,
+      table,
+      mark: ownMark(options.scope),
+      cgroupFolder: this.#cgroup?.folder ?? null,
+    });
+    const { complaint, isOk } = runNft(this.#nft, ["-f", "-"], script);
+    if (!isOk) {
+      this.end();
+      throw new AgentFailure(
+        "capture-failed",
+        `--transparent: the rules were refused: ${complaint}`,
+        "Run `weft check`; it says what capture needs and how to grant it.",
+      );
+    }
+    this.#runtime.log.info("capture is on", {
+      table,
+      captures: captured.kind,
+      inbound: ports.inboundPorts.join(","),
+      outbound: ports.outboundPort,
+      dns: ports.dnsPort ?? undefined,
+    });
+  }
+
+  /** How to start the program so that its sockets are known; call it after `begin`. */
+  programEntry(): ProgramEntry {
+    const through = this.#cgroup === null ? [] : enterCommand(this.#cgroup, []);
+    return { through, uid: this.#uid };
+  }
+
+  /** Runs `act` in the group that this process had: what it starts is not the agent. */
+  withoutGroup<T>(act: () => T): T {
+    if (this.#agent.kind !== "gid") return act();
+    process.setegid?.(this.#originalGroup);
+    try {
+      return act();
+    } finally {
+      process.setegid?.(this.#agent.id);
+    }
+  }
+
+  /** Takes the rules away; connections that are open go on. */
+  end(): void {
+    if (this.#table === "") return;
+    const complaint = removeTable(this.#nft, this.#table);
+    if (complaint === "") {
+      this.#runtime.log.info("capture is off", { table: this.#table });
+    } else {
+      const fields = { code: "capture-failed", table: this.#table, reason: complaint };
+      this.#runtime.log.error("the capture's rules could not be removed", fields);
+    }
+    if (this.#cgroup !== null) removeCgroup(this.#cgroup);
+    this.#guard?.close(complaint === "");
+    this.#table = "";
+  }
+
+  #capturedBy(table: string): CapturedBy {
+    const { scope, uid } = this.#options;
+    if (scope === "everyone") return { kind: "everyone" };
+    const place = uid === null ? placeCgroup(table) : "";
+    const problem = typeof place === "string" ? place : makeCgroup(place);
+    if (problem === null && typeof place !== "string") {
+      this.#cgroup = place;
+      return { kind: "cgroup", path: place.path, level: place.level };
+    }
+    this.#uid = uid ?? freeId();
+    if (uid === null) {
+      const fields = { uid: this.#uid, reason: problem ?? "" };
+      this.#runtime.log.warn("no cgroup for the program: it runs as a user of its own", fields);
+    }
+    return { kind: "uid", uid: this.#uid };
+  }
+
+  /**
+   * Where a resolver of this host stands between programs and the name servers, its own questions
+   * must go on to them: only what programs ask it is captured.
+   */
+  #dnsCapture(
+    port: number,
+    servers: readonly string[],
+  ): { port: number; servers: string[] | null } {
+    const isStub = servers.length > 0 && servers.every((one) => /^127\.|^::1$/.test(one));
+    const isNarrow = this.#options.scope === "everyone" && isStub;
+    return { port, servers: isNarrow ? [...servers] : null };
+  }
+}
+
+/** The agent's own sockets are those of its group, or where it may not change that, of its user. */
+function takeGroup(): AgentMark {
+  for (const id of ownIds()) {
+    try {
+      process.setegid?.(id);
+      if (process.getegid?.() === id) return { kind: "gid", id };
+    } catch {
+      // Not a number of this user namespace, or no right to change the group.
+    }
+  }
+  return { kind: "uid", id: process.geteuid?.() ?? 0 };
+}
+
+/** A user for the program alone; by the agent's process number, as its group. */
+function freeId(): number {
+  return process.getegid?.() ?? idBase + process.pid;
+}
+
+function ownIds(): number[] {
+  return [idBase + process.pid, lowIdBase + (process.pid % lowIdCount)];
+}

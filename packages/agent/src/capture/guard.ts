@@ -1,0 +1,50 @@
+// Takes a capture away when its agent is killed: a shell that waits for the end of a pipe which only
+// the agent holds, as `supervise/program.ts` has one for the program. It removes the table only while
+// it is still that agent's: a successor may have put its own in its place.
+
+import { type ChildProcess, spawn } from "node:child_process";
+
+export interface CaptureGuardOptions {
+  readonly nft: string;
+  readonly table: string;
+  /** The table's comment. */
+  readonly mark: string;
+  readonly cgroupFolder: string | null;
+}
+
+/** Arguments: nft, table, mark, cgroup folder or "". The program may take a while to end. */
+const script = `read -r _
+if "$1" list table inet "$2" 2>/dev/null | grep -qF "$3"; then
+  printf 'table inet %s\\ndelete table inet %s\\n' "$2" "$2" | "$1" -f -
+fi
+n=0
+while [ -n "$4" ] && [ -d "$4" ] && ! rmdir "$4" 2>/dev/null && [ $n -lt 150 ]; do
+  n=$((n + 1))
+  sleep 0.1
+done`;
+
+export class CaptureGuard {
+  readonly #child: ChildProcess;
+
+  constructor(options: CaptureGuardOptions) {
+    const { cgroupFolder, mark, nft, table } = options;
+    this.#child = spawn(
+      "/bin/sh",
+      ["-c", script, "weft-capture-guard", nft, table, mark, cgroupFolder ?? ""],
+      {
+        stdio: ["pipe", "ignore", "ignore"],
+        detached: true,
+        env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+      },
+    );
+    this.#child.on("error", () => {});
+    this.#child.stdin?.on("error", () => {});
+    this.#child.unref();
+  }
+
+  /** Nothing is left to do, or it tries once more what could not be done. */
+  close(isDone: boolean): void {
+    if (isDone) this.#child.kill("SIGKILL");
+    else this.#child.stdin?.end();
+  }
+}
