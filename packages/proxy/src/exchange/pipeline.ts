@@ -128,6 +128,7 @@ export function requestContent(x: Exchange, bytes: Buffer): boolean {
     refuseContent(x);
     return true;
   }
+  if (content.length === 0) return true;
   if (x.mirrors !== null) for (const mirror of x.mirrors) mirror.content(content);
   return x.body.take(content, x.attempt?.connection ?? null);
 }
