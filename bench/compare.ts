@@ -1,6 +1,7 @@
 // `npm run bench`: Weft beside nginx, HAProxy, Envoy and the floor, in one run, interleaved rounds,
-// medians. Options: --rounds N --rate R --connections C --seconds S --scenario one-hop|pair --only
-// a,b --save
+// medians. Options: --rounds N --rate R --connections C --seconds S --warm-up S --scenario
+// one-hop|pair --only a,b --save; --against CLONE runs the Weft of another clone too and gives the
+// mean difference of the rounds with its 95 % interval.
 
 import { execFileSync } from "node:child_process";
 import { cpus, tmpdir } from "node:os";
@@ -14,7 +15,7 @@ import { envoy } from "./peers/envoy.ts";
 import { floor } from "./peers/floor.ts";
 import { haproxy } from "./peers/haproxy.ts";
 import { nginx, nginxConfiguration, nginxPath } from "./peers/nginx.ts";
-import { weft } from "./peers/weft.ts";
+import { weft, weftOf } from "./peers/weft.ts";
 
 const { values } = parseArgs({
   options: {
@@ -24,6 +25,8 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "4" },
     scenario: { type: "string" },
     only: { type: "string" },
+    "warm-up": { type: "string", default: "10" },
+    against: { type: "string" },
     save: { type: "boolean", default: false },
   },
 });
@@ -35,7 +38,8 @@ interface Row {
 }
 
 const dir = mkdtempSync(path.join(tmpdir(), "weft-bench-"));
-const peers: readonly Peer[] = [floor, haproxy, nginx, envoy, weft];
+const before = values.against === undefined ? [] : [weftOf(path.resolve(values.against), "before")];
+const peers: readonly Peer[] = [floor, haproxy, nginx, envoy, ...before, weft];
 const wanted = values.only?.split(",");
 const scenarios = (values.scenario?.split(",") ?? ["one-hop", "pair"]) as Scenario[];
 
@@ -44,7 +48,10 @@ const results: Record<string, Row[]> = {};
 try {
   const originPort = await startOrigin();
   for (const scenario of scenarios) results[scenario] = await runScenario(scenario, originPort);
-  for (const [scenario, rows] of Object.entries(results)) print(scenario, rows);
+  for (const [scenario, rows] of Object.entries(results)) {
+    print(scenario, rows);
+    printDifference(rows);
+  }
   if (values.save) save();
 } finally {
   await origin.stop();
@@ -92,7 +99,10 @@ async function runScenario(scenario: Scenario, originPort: number): Promise<Row[
       rate: Number(values.rate),
       logFile: path.join(dir, "h2load.log"),
     };
-    for (const { peer } of running) await measure(peer, { ...load, seconds: 2 });
+    // Compilers of hot code need their time; the others get as much.
+    for (const { peer } of running) {
+      await measure(peer, { ...load, seconds: Number(values["warm-up"]) });
+    }
     for (let round = 0; round < Number(values.rounds); round++) {
       for (const { row, peer } of running) {
         rmSync(load.logFile, { force: true });
@@ -137,6 +147,21 @@ function print(scenario: string, rows: readonly Row[]): void {
       `${`${row.peer} ${row.version}`.padEnd(16)}${figures.cpuMicros.toFixed(1).padStart(7)}${figures.userMicros.toFixed(1).padStart(12)}${(figures.cpuMicros / base).toFixed(2).padStart(11)}${figures.p50Millis.toFixed(2).padStart(8)}${figures.p99Millis.toFixed(2).padStart(8)}${String(figures.failed).padStart(8)}`,
     );
   }
+}
+
+/** Rounds are pairs: what troubles one peer troubles the other. */
+function printDifference(rows: readonly Row[]): void {
+  const [a, b] = ["before", "weft"].map((name) => rows.find((row) => row.peer === name));
+  if (a === undefined || b === undefined) return;
+  const ratios = b.rounds.map((round, i) => round.cpuMicros / (a.rounds[i]?.cpuMicros ?? 0) - 1);
+  const count = ratios.length;
+  const mean = ratios.reduce((sum, ratio) => sum + ratio, 0) / count;
+  const variance = ratios.reduce((sum, ratio) => sum + (ratio - mean) ** 2, 0) / (count - 1);
+  const half = 2.1 * Math.sqrt(variance / count);
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  console.log(
+    `weft against before: ${percent(mean)}, 95 % interval ${percent(mean - half)} to ${percent(mean + half)}, ${count} rounds`,
+  );
 }
 
 function save(): void {

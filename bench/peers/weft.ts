@@ -6,8 +6,7 @@ import path from "node:path";
 import { freePort } from "@weft/runtime";
 import { answering, Crew, listening, type Peer, type PeerOptions } from "../peer.ts";
 
-const root = path.resolve(import.meta.dirname, "../..");
-const bin = path.join(root, "node_modules/.bin/weft");
+const here = path.resolve(import.meta.dirname, "../..");
 
 const service = (originPort: number, scenario: string): object[] => [
   {
@@ -49,8 +48,12 @@ async function create(api: string, object: object): Promise<void> {
   if (!answer.ok) throw new Error(`${kind}: ${answer.status} ${await answer.text()}`);
 }
 
-async function startWeft(options: PeerOptions): Promise<Awaited<ReturnType<Peer["start"]>>> {
+async function startWeft(
+  root: string,
+  options: PeerOptions,
+): Promise<Awaited<ReturnType<Peer["start"]>>> {
   const { dir, originPort, scenario } = options;
+  const bin = path.join(root, "node_modules/.bin/weft");
   const crew = new Crew();
   const [api, xds] = [await freePort(), await freePort()];
   mkdirSync(dir, { recursive: true });
@@ -58,6 +61,7 @@ async function startWeft(options: PeerOptions): Promise<Awaited<ReturnType<Peer[
     PATH: process.env["PATH"] ?? "",
     HOME: process.env["HOME"] ?? dir,
     WEFT_DATA_DIR: path.join(dir, "data"),
+    NODE_OPTIONS: process.env["BENCH_NODE_OPTIONS"] ?? "",
     WEFT_CONTROL: `127.0.0.1:${xds}`,
   };
   crew.spawn(bin, ["up", "--listen", `127.0.0.1:${api}`, "--xds", `127.0.0.1:${xds}`], environment);
@@ -105,12 +109,17 @@ async function fileText(file: string): Promise<string> {
   }
 }
 
-export const weft: Peer = {
-  name: "weft",
-  scenarios: ["one-hop", "pair"],
-  find() {
-    const text = readFileSync(path.join(root, "packages/cli/package.json"), "utf8");
-    return { version: (JSON.parse(text) as { version: string }).version };
-  },
-  start: startWeft,
-};
+/** The Weft of a clone: this one, or another to compare a change with. */
+export function weftOf(root: string, name: string): Peer {
+  return {
+    name,
+    scenarios: ["one-hop", "pair"],
+    find() {
+      const text = readFileSync(path.join(root, "packages/cli/package.json"), "utf8");
+      return { version: (JSON.parse(text) as { version: string }).version };
+    },
+    start: (options) => startWeft(root, options),
+  };
+}
+
+export const weft: Peer = weftOf(here, "weft");

@@ -4,12 +4,14 @@
 // the event's handler returns. Owners are objects with methods: no closure, promise or listener per
 // request.
 //
-// Two seams of Node are used here and nowhere else (docs/decisions/0019): an accepted connection's
-// handle is given to a socket with `onread`, and `push` of a TLS socket is replaced, so that bytes
-// do not pass through the stream machinery.
+// Three seams of Node are used here and nowhere else (docs/decisions/0019, 0048): an accepted
+// connection's handle is given to a socket with `onread`, `push` of a TLS socket is replaced, and
+// plain sockets write to their handle (`handle-write.ts`), so that bytes do not pass through the
+// stream machinery.
 
 import { connect as connectTcp, isIP, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { HandleWriter } from "./handle-write.ts";
 import { plainAddress } from "./original-destination.ts";
 
 /** Who uses a socket. Bytes are valid only during the call: copy what must outlive it. */
@@ -126,9 +128,12 @@ class TcpSocket implements ByteSocket {
   #held: (Buffer | null)[] | null = null;
   #errorCode = "";
   readonly socket: Socket;
+  /** Null for TLS, which encrypts before it writes. */
+  readonly #writer: HandleWriter | null;
 
   constructor(socket: Socket, tls: TLSSocket | null) {
     this.socket = socket;
+    this.#writer = tls === null ? new HandleWriter(socket, () => drained(this)) : null;
     this.tls = tls;
     (socket as Attached).weft = this;
     socket.on("error", onSocketError);
@@ -186,8 +191,20 @@ class TcpSocket implements ByteSocket {
     bytes.copy(together, gatherEnd - gatherStart);
     gatherEnd = gatherStart;
     gatherOwner = null;
-    if (!this.socket.write(together)) this.isBlocked = true;
+    this.send(together);
     return !this.isBlocked;
+  }
+
+  /** True when the system took all of it: its place can be used again. */
+  send(bytes: Buffer): boolean {
+    const writer = this.#writer;
+    if (writer?.isDirect === true) {
+      if (writer.write(bytes)) return true;
+      if (writer.isFull) this.isBlocked = true;
+      return false;
+    }
+    if (!this.socket.write(bytes)) this.isBlocked = true;
+    return this.socket.writableLength === 0;
   }
 
   pause(): void {
@@ -293,10 +310,7 @@ function flushGather(socket: TcpSocket): void {
   const to = gatherEnd;
   gatherStart = to;
   if (to === from) return;
-  const node = socket.socket;
-  if (!node.write(gather.subarray(from, to))) socket.isBlocked = true;
-  if (node.writableLength === 0) {
-    // The system took everything at once: the place can be used again.
+  if (socket.send(gather.subarray(from, to))) {
     gatherStart = from;
     gatherEnd = from;
   } else if (gather.length - to < gatherBytes / 4) {
@@ -321,7 +335,11 @@ function onSocketClose(this: Socket): void {
 
 function onSocketDrain(this: Socket): void {
   const own = (this as Attached).weft;
-  if (own === undefined || own.isClosed) return;
+  if (own !== undefined) drained(own);
+}
+
+function drained(own: TcpSocket): void {
+  if (own.isClosed || !own.isBlocked) return;
   own.isBlocked = false;
   try {
     own.owner.onDrain();
