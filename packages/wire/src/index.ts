@@ -19,6 +19,14 @@ export {
   writeTrailerFrame,
 } from "./grpc/web.ts";
 export {
+  type GrpcMessageSink,
+  GrpcMessageReader,
+  GrpcReadStatus,
+  grpcFlag,
+  grpcHeadBytes,
+  writeGrpcHead,
+} from "./grpc/message.ts";
+export {
   appendHeader,
   hasHeader,
   type HeaderList,
@@ -77,3 +85,19 @@ export {
   type Http1Limits,
   type Http2Limits,
 } from "./limits.ts";
+export { formatIpAddress, parseIpAddress } from "./ip-address.ts";
+export {
+  type ProxyAddresses,
+  ProxyHeader,
+  ProxyStatus,
+  proxyPayloadBytesMax,
+  readProxyHeader,
+  writeProxyHeader,
+  writeProxyLine,
+} from "./proxy-protocol.ts";
+export {
+  ClientHello,
+  clientHelloBytesMax,
+  HelloStatus,
+  readClientHello,
+} from "./tls/client-hello.ts";
