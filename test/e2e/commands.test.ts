@@ -25,7 +25,7 @@ spec:
 
 const commandNames = [
   ...["up", "run", "sidecar", "apply", "get", "describe", "diff", "delete", "request", "stat"],
-  ...["proxy", "check", "cert", "token", "backup", "kubeconfig", "completion", "down", "version"],
+  ...["proxy", "check", "capture", "cert", "token", "backup", "kubeconfig", "completion", "down", "version"],
 ];
 
 function ok(finished: Finished): string {

@@ -1,4 +1,6 @@
 export { type CaptureOptions } from "./capture/options.ts";
+export { findNft } from "./capture/nft.ts";
+export { type CaptureTable, listTables, removeTable } from "./capture/tables.ts";
 export { captureRequirements, type Requirement } from "./capture/requirements.ts";
 export { Agent } from "./agent.ts";
 export { type AgentErrorCode, AgentFailure } from "./failure.ts";

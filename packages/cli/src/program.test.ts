@@ -40,6 +40,7 @@ test("the help names every command, and each has a help of its own", async () =>
 
 test("every command takes -o json", async () => {
   const parents: Readonly<Record<string, readonly string[]>> = {
+    capture: ["show", "remove"],
     token: ["create", "list", "revoke"],
     proxy: ["list", "endpoints", "routes", "listeners", "clusters", "config", "log"],
   };

@@ -319,6 +319,10 @@ export const localErrorTable: Readonly<Record<string, LocalErrorRow>> = {
     meaning: "--transparent was asked for on a host that lacks something capture needs.",
     hint: "The message names it; `weft check` lists what capture needs and how to grant it.",
   },
+  "capture-missing": {
+    meaning: "The capture named is not one of this network namespace.",
+    hint: "See what there is with: weft capture show",
+  },
   "capture-failed": {
     meaning: "The rules of a capture could not be set, listed or removed.",
     hint: "The message is nft's own; `weft capture show` lists what is there.",

@@ -109,9 +109,7 @@ function readFolder(folder: string): readonly { name: string; isDirectory(): boo
 }
 
 function chainOf(rules: string, name: string): string {
-  return (
-    new RegExp(`^\\s*chain ${name} \\{([^}]*(?:\\{[^}]*\\}[^}]*)*)\\}`, "m").exec(rules)?.[1] ?? ""
-  );
+  return new RegExp(`^\\s*chain ${name} \\{\\n([\\s\\S]*?)^\\s*\\}$`, "m").exec(rules)?.[1] ?? "";
 }
 
 function elementsOf(rules: string, name: string): string {

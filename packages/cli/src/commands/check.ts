@@ -32,7 +32,9 @@ interface ProxyRow {
 export function defineCheck(program: Command, context: CliContext): void {
   program
     .command("check")
-    .description("check the control plane and the proxies; says what is not protected")
+    .description(
+      "check the control plane, the proxies and what capture needs; says what is not protected",
+    )
     .addOption(serverOption())
     .addOption(outputOption("json"))
     .action(async (flags: ApiFlags & { output?: string }) => {
@@ -47,6 +49,20 @@ export function defineCheck(program: Command, context: CliContext): void {
 }
 
 async function examine(context: CliContext, flags: ApiFlags): Promise<Finding[]> {
+  return [...(await meshFindings(context, flags)), ...(await captureFindings())];
+}
+
+/** What this host lacks for `--transparent`, and how to grant it. */
+async function captureFindings(): Promise<Finding[]> {
+  const { captureRequirements } = await import("@weft/agent");
+  return captureRequirements().map((row) => ({
+    name: `capture (${row.name})`,
+    status: row.isMet ? "ok" : "warning",
+    message: row.isMet ? row.message : `${row.message}. ${row.grant}`,
+  }));
+}
+
+async function meshFindings(context: CliContext, flags: ApiFlags): Promise<Finding[]> {
   const server = resolveServer(context, flags.server);
   try {
     await callControl(context, flags, "/readyz");
@@ -68,7 +84,7 @@ async function examine(context: CliContext, flags: ApiFlags): Promise<Finding[]>
     name: "host boundary",
     status: "warning",
     message:
-      "without capture a program's own port is open to other processes of its host, and any local process may use a sidecar's outbound port (docs/security.md)",
+      "without capture (--transparent) a program's own port is open to other processes of its host, and any local process may use a sidecar's outbound port (docs/security.md)",
   });
   return findings;
 }

@@ -19,6 +19,7 @@ export const commands: Readonly<Record<string, () => Promise<DefineCommand>>> = 
   stat: async () => (await import("./stat.ts")).defineStat,
   proxy: async () => (await import("./proxy.ts")).defineProxy,
   check: async () => (await import("./check.ts")).defineCheck,
+  capture: async () => (await import("./capture.ts")).defineCapture,
   cert: async () => (await import("./cert.ts")).defineCert,
   token: async () => (await import("./token.ts")).defineToken,
   backup: async () => (await import("./backup.ts")).defineBackup,
