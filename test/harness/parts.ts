@@ -14,6 +14,7 @@ export type Part =
   | "haproxy"
   | "promtool"
   | "gateway-api"
+  | "grpc-interop"
   | "postgres"
   | "redis"
   | "dig";
