@@ -34,10 +34,10 @@ export function isStreamKind(kind: string): boolean {
 
 /**
  * Whether a parentRef that names the service means this port: all of its ports that speak what
- * routes of the kind are for, unless it says which.
+ * routes of the kind are for, unless it says which. A port that declares nothing takes any kind.
  */
 export function meansPort(kind: string, ref: ParentReference, port: ServicePort): boolean {
-  if ((port.protocol === "tcp") !== isStreamKind(kind)) return false;
+  if (port.protocol !== "auto" && (port.protocol === "tcp") !== isStreamKind(kind)) return false;
   if (ref.port !== undefined && ref.port !== port.port) return false;
   return ref.sectionName === undefined || ref.sectionName === port.name;
 }

@@ -105,3 +105,16 @@ test("routes of streams are no routes of requests, nor the other way round", () 
   assert.equal(accepted?.reason, "NoMatchingParent");
   assert.equal(accepted.message, "Service shop/db has no TCP port.");
 });
+
+test("on a port that declares nothing a TCPRoute says that it is a byte stream", () => {
+  const plain = service("db", { ports: [{ name: "main", port: 9_999 }] });
+  const rules = [{ backendRefs: [{ name: "db", port: 9_999 }] }];
+  const name = "db.shop.svc.cluster.local:9999";
+  const mesh = new Mesh();
+  mesh.put(plain).compile();
+  assert.equal(weft(mesh.host("shop", name))["protocol"], "auto");
+  mesh.put(tcpRoute("r", rules)).compile();
+  const host = mesh.host("shop", name);
+  assert.equal(weft(host)["protocol"], "tcp");
+  assert.deepEqual(host.routes.map(outcome), [name]);
+});

@@ -8,6 +8,7 @@ import {
   VirtualHost,
 } from "@weft/xds/messages/envoy/config/route/v3/route_components.js";
 import { type Model, type ObjectKey, objectKey } from "../model/model.ts";
+import type { Protocol } from "../model/protocol.ts";
 import { meshServiceAt, type ServicePort, servicePortsOf } from "../model/service-ports.ts";
 import type { ClientClass } from "./client-class.ts";
 import { chooseCluster, type ClusterChoice } from "./clusters.ts";
@@ -15,7 +16,7 @@ import { routesForEnvoy } from "./envoy-routes.ts";
 import { compileHttpRoutes, directRoute } from "./http-routes.ts";
 import { DOMAIN, serviceFqdn, servicePortName } from "./names.ts";
 import { digestOf } from "./resource.ts";
-import { routesAt } from "./route-parents.ts";
+import { isStreamKind, routesAt } from "./route-parents.ts";
 import { ProtoWriter } from "./proto-writer.ts";
 import { compileStreamRoutes, tunnelTo } from "./stream-routes.ts";
 import { weftMetadata } from "./typed-config.ts";
@@ -76,10 +77,10 @@ function compilePort(
   audience: Audience,
 ): CompiledVirtualHost {
   const { namespace = "", name } = service.metadata;
-  const { routes, clusters } = compileRoutes(model, service, port, audience);
+  const { routes, clusters, protocol } = compileRoutes(model, service, port, audience);
   const host = VirtualHost.fromPartial({
     name: servicePortName(namespace, name, port.port),
-    metadata: weftMetadata({ service: name, namespace, port: port.port, protocol: port.protocol }),
+    metadata: weftMetadata({ service: name, namespace, port: port.port, protocol }),
   });
   host.routes = audience.client === "envoy" ? routesForEnvoy(routes) : routes;
   const suffixes = port.port === HTTP_PORT ? [`:${HTTP_PORT}`, ""] : [`:${port.port}`];
@@ -114,28 +115,39 @@ export function hostField(host: Uint8Array): HostBytes {
   return { bytes, digest: digestOf(bytes) };
 }
 
+interface PortRoutes {
+  readonly routes: Route[];
+  readonly clusters: readonly ClusterChoice[];
+  /** What the port is to its callers. */
+  readonly protocol: Protocol;
+}
+
 /**
  * A byte stream has routes for CONNECT; so have ports whose protocol the proxy may have to tunnel.
+ * Where a port declares nothing, a TCPRoute or TLSRoute says that it is a byte stream.
  */
 function compileRoutes(
   model: Model,
   service: Service,
   port: ServicePort,
   audience: Audience,
-): { routes: Route[]; clusters: readonly ClusterChoice[] } {
+): PortRoutes {
   const { namespace = "", name } = service.metadata;
   const key = objectKey(namespace, name);
   const held = routesAt(model, key, port, audience.consumers);
-  if (port.protocol === "tcp") {
-    return compileStreamRoutes(model, { service, port }, held, audience.client);
+  const { protocol } = port;
+  if (protocol === "tcp" || isStreamKind(held[0]?.kind ?? "")) {
+    const streams = compileStreamRoutes(model, { service, port }, held, audience.client);
+    return { ...streams, protocol: "tcp" };
   }
   const compiled = compileHttpRoutes(model, { service, port }, held);
-  if (port.protocol === "http") return compiled;
+  if (protocol === "http") return { ...compiled, protocol };
   const named = { service: key, portName: port.name, port: port.port };
   const choice = chooseCluster(model, service, port, named);
   return {
     routes: [tunnelTo(choice), ...compiled.routes],
     clusters: [choice, ...compiled.clusters],
+    protocol,
   };
 }
 
