@@ -63,6 +63,7 @@ function tunnel(x: Exchange, row: RouteRow): void {
     authority: x.request.authority,
     socket,
     early,
+    idleTimeoutMs: row.idleTimeoutMs,
     onConnected() {
       x.downstream.answerDetached(established());
       x.status = 200;

@@ -11,10 +11,10 @@ import {
   peerCertificateOf,
   type TlsAcceptor,
 } from "@weft/runtime";
-import type { ChainRow, ListenerRow, WeightedClusterRow } from "@weft/rules";
+import type { ChainRow, ListenerRow } from "@weft/rules";
 import { H1Downstream } from "../downstream/h1.ts";
 import type { DownstreamPeer, Entry, FixedHost } from "../exchange/exchange.ts";
-import { forward } from "../tcp/forward.ts";
+import { forward, type ForwardOptions } from "../tcp/forward.ts";
 import { Refusal } from "../telemetry/refusals.ts";
 import type { Thread } from "../thread.ts";
 import { detect, Spoken } from "./detect.ts";
@@ -156,32 +156,32 @@ export class Listener {
   }
 
   #tcp(socket: ByteSocket, early: Buffer, hasEnded: boolean, chain: ChainRow): void {
-    const { clusters, weightTotal } = chain.tcp ?? { clusters: [], weightTotal: 0 };
-    this.#forward(socket, early, hasEnded, clusters, weightTotal);
+    const { clusters = [], weightTotal = 0, idleTimeoutMs = 0 } = chain.tcp ?? {};
+    this.#forward(socket, { early, hasEnded, clusters, weightTotal, idleTimeoutMs });
   }
 
   /** HTTP/2 goes to the program as it is. */
   #opaque(socket: ByteSocket, early: Buffer, chain: ChainRow): void {
     const route = chain.http?.routes?.virtualHosts[0]?.routes.at(-1);
-    this.#forward(socket, early, false, route?.clusters ?? [], route?.weightTotal ?? 0);
+    const { clusters = [], weightTotal = 0, idleTimeoutMs = null } = route ?? {};
+    const to = { clusters: clusters ?? [], weightTotal, idleTimeoutMs };
+    this.#forward(socket, { early, hasEnded: false, ...to });
   }
 
   #forward(
     socket: ByteSocket,
-    early: Buffer,
-    hasEnded: boolean,
-    clusters: readonly WeightedClusterRow[],
-    weightTotal: number,
+    to: Required<
+      Pick<ForwardOptions, "early" | "hasEnded" | "clusters" | "weightTotal" | "idleTimeoutMs">
+    >,
   ): void {
     forward({
+      ...to,
+      // None of its own: for ever.
+      idleTimeoutMs: to.idleTimeoutMs ?? 0,
       thread: this.#thread,
       direction: "inbound",
-      clusters,
-      weightTotal,
       authority: "",
       socket,
-      early,
-      hasEnded,
       onConnected: null,
       onFailed: null,
     });

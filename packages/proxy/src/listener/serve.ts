@@ -3,14 +3,15 @@
 // service's port declares; where it declares nothing, the first bytes say, and after a short silence
 // the server may speak first.
 
-import type { ByteSocket } from "@weft/runtime";
-import type { VirtualHostRow } from "@weft/rules";
+import type { ByteSocket, LogFields } from "@weft/runtime";
+import { matchStream, needsServerName, type RouteRow, type VirtualHostRow } from "@weft/rules";
 import { H1Downstream } from "../downstream/h1.ts";
 import type { Entry } from "../exchange/exchange.ts";
 import { forward } from "../tcp/forward.ts";
 import { Refusal } from "../telemetry/refusals.ts";
 import { Spoken } from "./detect.ts";
 import { Asks, FirstBytes } from "./first-bytes.ts";
+import { readServerName } from "./server-name.ts";
 import { Alert, refuseTls } from "./tls-alert.ts";
 
 /** A client that has said nothing for so long on an undeclared port waits for its server. */
@@ -22,7 +23,7 @@ const firstBytesMs = 60_000;
 export function serve(socket: ByteSocket, early: Buffer, entry: Entry): void {
   const { thread, fixedHost } = entry;
   const virtualHost = fixedHost?.find(thread.current.tables) ?? null;
-  if (virtualHost?.protocol === "tcp") return forwardTo(socket, early, false, entry, virtualHost);
+  if (virtualHost?.protocol === "tcp") return serveStream(socket, early, entry, virtualHost);
   const waitMs = virtualHost?.protocol === "auto" ? silenceMs : firstBytesMs;
   const options = { waitMs, asks: Asks.Spoken };
   new FirstBytes(thread, socket, options, (bytes, spoken, hasEnded) => {
@@ -32,12 +33,13 @@ export function serve(socket: ByteSocket, early: Buffer, entry: Entry): void {
     }
     if (host === null) return refuse(socket, entry, Refusal.NoService);
     if (host.protocol === "auto" || host.protocol === "tcp" || spoken === Spoken.Http2) {
-      return forwardTo(socket, bytes, hasEnded, entry, host);
+      const route = host.routes.find(({ match }) => match.path === "connect") ?? null;
+      return forwardTo(socket, bytes, hasEnded, entry, host, route);
     }
     if (hasEnded && bytes.length === 0) return socket.destroySoon();
     if (bytes.length === 0) return refuse(socket, entry, Refusal.NothingSaid);
     if (spoken === Spoken.Tls) {
-      note(socket, entry, Refusal.TlsNotOffered);
+      note(socket, entry, Refusal.TlsNotOffered, {});
       return refuseTls(socket, Alert.HandshakeFailure);
     }
     // What is no HTTP on an HTTP port is answered as such.
@@ -45,29 +47,56 @@ export function serve(socket: ByteSocket, early: Buffer, entry: Entry): void {
   }).begin(early);
 }
 
-function refuse(socket: ByteSocket, entry: Entry, refusal: Refusal): void {
-  note(socket, entry, refusal);
-  socket.destroy();
-}
-
-function note({ remoteAddress }: ByteSocket, entry: Entry, refusal: Refusal): void {
-  const host = entry.fixedHost?.find(entry.thread.current.tables) ?? null;
-  entry.thread.refusals.note(refusal, {
-    listener: entry.listenerName,
-    peer: remoteAddress,
-    service: host?.name,
+/** By the server name that is asked for, where routes go by it. */
+function serveStream(
+  socket: ByteSocket,
+  early: Buffer,
+  entry: Entry,
+  virtualHost: VirtualHostRow,
+): void {
+  if (!needsServerName(virtualHost)) {
+    const route = matchStream(virtualHost, "");
+    return forwardTo(socket, early, false, entry, virtualHost, route);
+  }
+  readServerName(entry.thread, socket, early, {
+    onServerName(bytes, serverName, isTls) {
+      const route = matchStream(virtualHost, serverName);
+      if (route !== null) return forwardTo(socket, bytes, false, entry, virtualHost, route);
+      note(socket, entry, Refusal.NoServerName, { serverName });
+      if (isTls) refuseTls(socket, Alert.UnrecognizedName);
+      else socket.destroy();
+    },
+    onBadHello(reason) {
+      note(socket, entry, Refusal.BadClientHello, { reason });
+      refuseTls(socket, Alert.DecodeError);
+    },
   });
 }
 
-/** The route for byte streams, else the cluster that bears the virtual host's name. */
+function refuse(socket: ByteSocket, entry: Entry, refusal: Refusal): void {
+  note(socket, entry, refusal, {});
+  socket.destroy();
+}
+
+function note(socket: ByteSocket, entry: Entry, refusal: Refusal, fields: LogFields): void {
+  const host = entry.fixedHost?.find(entry.thread.current.tables) ?? null;
+  entry.thread.refusals.note(refusal, {
+    listener: entry.listenerName,
+    peer: socket.remoteAddress,
+    service: host?.name,
+    ...fields,
+  });
+}
+
+/** Where its route says, else the cluster that bears the virtual host's name. */
 function forwardTo(
   socket: ByteSocket,
   early: Buffer,
   hasEnded: boolean,
   entry: Entry,
   host: VirtualHostRow,
+  route: RouteRow | null,
 ): void {
-  const route = host.routes.find(({ match }) => match.path === "connect");
   const named = {
     cluster: host.name,
     weight: 1,
@@ -84,6 +113,7 @@ function forwardTo(
     socket,
     early,
     hasEnded,
+    idleTimeoutMs: route?.idleTimeoutMs ?? null,
     onConnected: null,
     onFailed: null,
   });

@@ -11,7 +11,7 @@ import type { Cluster } from "../upstream/cluster.ts";
 import { connectFlag } from "../upstream/connect-flag.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import { Outcome } from "../upstream/outlier-counters.ts";
-import { joinSockets } from "./relay.ts";
+import { joinSockets, relayIdleMs } from "./relay.ts";
 
 const triesMax = 3;
 const nothing = Buffer.alloc(0);
@@ -30,6 +30,8 @@ export interface ForwardOptions {
   readonly early: Buffer;
   /** The peer's end was read already. */
   readonly hasEnded?: boolean;
+  /** Without a byte in either direction; 0 for ever, absent or null: an hour. */
+  readonly idleTimeoutMs?: number | null;
   /** Before the first byte of the upstream. */
   readonly onConnected: (() => void) | null;
   /** Before the socket is closed; it can still be written. */
@@ -79,14 +81,15 @@ class Forward implements SocketOwner {
   }
 
   onConnected(): void {
-    const { thread, socket, hasEnded = false, onConnected } = this.#options;
+    const { thread, socket, hasEnded = false, idleTimeoutMs, onConnected } = this.#options;
     const upstream = this.#upstream as ByteSocket;
     thread.wheel.cancel(this.#timer);
     this.#isConnected = true;
     this.#endpoint?.record(Outcome.Success);
     onConnected?.();
     const down = { socket, early: this.#early, hasEnded };
-    joinSockets(thread, down, { socket: upstream, early: nothing }, () => this.#done());
+    const up = { socket: upstream, early: nothing };
+    joinSockets(thread, down, up, () => this.#done(), idleTimeoutMs ?? relayIdleMs);
   }
 
   onBytes(): void {}

@@ -4,9 +4,9 @@
 import { type ByteSocket, type SocketOwner, WheelTimer } from "@weft/runtime";
 import type { Thread } from "../thread.ts";
 
-/** Nothing moved for so long: the tunnel is given up. */
-const idleMs = 3_600_000;
-/** The same after one side has ended (http-cases H31). */
+/** Nothing moved for so long: the tunnel is given up, unless its route says otherwise. */
+export const relayIdleMs = 3_600_000;
+/** The longest, after one side has ended (http-cases H31). */
 const halfClosedIdleMs = 300_000;
 
 export interface RelayCounts {
@@ -24,33 +24,35 @@ export interface RelaySide {
   readonly hasEnded?: boolean;
 }
 
+/** `idleMs` of 0: for ever. */
 export function joinSockets(
   thread: Thread,
   down: RelaySide,
   up: RelaySide,
   onClosed: ((counts: RelayCounts) => void) | null = null,
+  idleMs: number = relayIdleMs,
 ): void {
-  new Relay(thread, down.socket, up.socket, onClosed).begin(down, up);
+  new Relay(thread, down.socket, up.socket, { onClosed, idleMs }).begin(down, up);
+}
+
+interface RelayOptions {
+  readonly onClosed: ((counts: RelayCounts) => void) | null;
+  readonly idleMs: number;
 }
 
 class Relay {
   readonly #thread: Thread;
   readonly #down: RelayEnd;
   readonly #up: RelayEnd;
-  readonly #onClosed: ((counts: RelayCounts) => void) | null;
+  readonly #options: RelayOptions;
   readonly #timer: WheelTimer = new WheelTimer(this, 0);
   /** Bytes seen when the timer was last set: no more means idle. */
   #seenBytes = 0;
   #openCount = 2;
 
-  constructor(
-    thread: Thread,
-    down: ByteSocket,
-    up: ByteSocket,
-    onClosed: ((counts: RelayCounts) => void) | null,
-  ) {
+  constructor(thread: Thread, down: ByteSocket, up: ByteSocket, options: RelayOptions) {
     this.#thread = thread;
-    this.#onClosed = onClosed;
+    this.#options = options;
     this.#down = new RelayEnd(this, down);
     this.#up = new RelayEnd(this, up);
     this.#down.other = this.#up;
@@ -66,7 +68,7 @@ class Relay {
     if (this.#up.socket.isClosed) this.#up.onClosed("");
     this.#down.socket.resume();
     this.#up.socket.resume();
-    this.#thread.wheel.set(this.#timer, idleMs);
+    this.arm();
     if (down.hasEnded === true) this.#down.onEnd();
     if (up.hasEnded === true) this.#up.onEnd();
   }
@@ -84,7 +86,10 @@ class Relay {
   arm(): void {
     this.#seenBytes = this.#down.bytes + this.#up.bytes;
     const isHalf = this.#down.hasEnded || this.#up.hasEnded;
-    this.#thread.wheel.set(this.#timer, isHalf ? halfClosedIdleMs : idleMs);
+    const { idleMs } = this.#options;
+    const limitMs = idleMs === 0 ? Number.POSITIVE_INFINITY : idleMs;
+    const waitMs = isHalf ? Math.min(halfClosedIdleMs, limitMs) : limitMs;
+    if (waitMs < Number.POSITIVE_INFINITY) this.#thread.wheel.set(this.#timer, waitMs);
   }
 
   ended(): void {
@@ -99,7 +104,7 @@ class Relay {
     this.#openCount--;
     if (this.#openCount > 0) return;
     this.#thread.wheel.cancel(this.#timer);
-    this.#onClosed?.({ receivedBytes: this.#down.bytes, sentBytes: this.#up.bytes });
+    this.#options.onClosed?.({ receivedBytes: this.#down.bytes, sentBytes: this.#up.bytes });
   }
 }
 
