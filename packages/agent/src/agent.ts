@@ -19,6 +19,7 @@ import { hostNameServers, openWorkloadDns } from "./dns/workload-dns.ts";
 import { AgentFailure, lateFailure, unusableAddress } from "./failure.ts";
 import { type HealthProbe, probe } from "./health/check.ts";
 import { HealthMonitor } from "./health/monitor.ts";
+import type { Handover } from "./upgrade/handover.ts";
 import { certificateOf } from "./identity/certificate.ts";
 import { decodeIdentity, encodeIdentity, type Identity } from "./identity/source.ts";
 import { findToken, isPinned, type JoinToken } from "./identity/token.ts";
@@ -28,7 +29,7 @@ import { movedPorts, proxyAddresses } from "./proxy-addresses.ts";
 import { ProxyReport } from "./proxy-report.ts";
 import { declaredPorts, registrationOf } from "./registration.ts";
 import { guarded } from "./supervise/guard.ts";
-import type { KeptFile, WorkloadFolder } from "./workload-folder.ts";
+import { type KeptFile, WorkloadFolder } from "./workload-folder.ts";
 
 const loadPeriodMs = 2_000;
 const probeTimeoutMs = 1_000;
@@ -73,7 +74,9 @@ export class Agent {
     this.#log = new LogTail(options.runtime.clock);
     this.#runtime = { ...options.runtime, log: this.#log.behind(options.runtime.log) };
     this.#token = findToken({ tokenFile: options.tokenFile, dataDir: options.dataDir });
-    this.#folder = options.ephemeral ? null : claimFolder(options);
+    const { ephemeral, handover = null } = options;
+    if (handover !== null) this.#health = { ...handover.health };
+    this.#folder = ephemeral ? null : (ownFolder(handover) ?? claimFolder(options));
     this.workload = this.#folder?.workload ?? `${options.service}-${fiveLetters(options.runtime)}`;
     this.#failed.promise.catch(() => {});
     this.#link = new ControlLink({
@@ -90,6 +93,15 @@ export class Agent {
       send: (proxyStatus) =>
         void this.#link.send({ message: { $case: "proxyStatus", proxyStatus } }),
     });
+  }
+
+  /** Null when nothing is on disk. */
+  get folder(): string | null {
+    return this.#folder?.dir ?? null;
+  }
+
+  get health(): Handover["health"] {
+    return this.#health;
   }
 
   get proxy(): ProxyHandle {
@@ -175,6 +187,24 @@ export class Agent {
     this.#sendLoad();
   }
 
+  /** Whether another process of this workload may register in this one's place. */
+  yieldControl(yields: boolean): void {
+    this.#link.yieldControl(yields);
+  }
+
+  /**
+   * Another process stands for the workload and accepts on its sockets: resolves when what is open
+   * here has ended, after `drainMs` at most.
+   */
+  async handOver(drainMs: number): Promise<void> {
+    this.#monitor?.close();
+    this.#report.close();
+    this.#sendLoad();
+    this.#loadTimer?.cancel();
+    this.#link.close();
+    await this.#proxy?.handOver(drainMs);
+  }
+
   /** Tells the control plane that this workload is gone; resolves when peers know, or after 2 s. */
   async deregister(reason: string): Promise<void> {
     this.#deregistered ??= Promise.withResolvers<void>();
@@ -227,11 +257,13 @@ export class Agent {
       drainMs: options.drainMs,
       explain: options.explain,
       logLines: () => this.#log.lines,
+      ...(options.inheritance === undefined ? {} : { inheritance: options.inheritance }),
       addresses,
     }).catch((error: unknown) => {
       throw unusableAddress(error, this.#address);
     });
-    for (const { got, wanted, what } of movedPorts(addresses, proxy.ports)) {
+    const moved = options.handover == null ? movedPorts(addresses, proxy.ports) : [];
+    for (const { got, wanted, what } of moved) {
       this.#runtime.log.info(`port ${wanted} is taken and was replaced`, { what, port: got });
     }
     if (this.#folder !== null) {
@@ -421,6 +453,11 @@ export class Agent {
       this.#runtime.timers.after(ms, () => resolve("late"), { background: true });
     });
   }
+}
+
+/** After a hot upgrade it is the process before that claimed it. */
+function ownFolder(handover: Handover | null): WorkloadFolder | null {
+  return handover === null ? null : new WorkloadFolder(handover.folder);
 }
 
 /** What says that the program is there; null when client-only. */

@@ -57,6 +57,8 @@ export class ControlLink {
   /** The control plane hears nothing before it has answered the registration. */
   #isRegistered = false;
   #lastError = "";
+  /** Another process stands for the workload: a stream that was taken over is not opened again. */
+  #yielding: PromiseWithResolvers<void> | null = null;
 
   constructor(options: ControlLinkOptions) {
     this.#options = options;
@@ -113,6 +115,16 @@ export class ControlLink {
     return await first.promise;
   }
 
+  /** While it yields, another process of this workload may register in its place. */
+  yieldControl(yields: boolean): void {
+    if (yields) {
+      this.#yielding ??= Promise.withResolvers<void>();
+    } else {
+      this.#yielding?.resolve();
+      this.#yielding = null;
+    }
+  }
+
   /** Sends while registered; answers whether it was. */
   send(message: AgentMessage): boolean {
     if (this.#stream === null || !this.#isRegistered) return false;
@@ -122,6 +134,7 @@ export class ControlLink {
 
   close(): void {
     this.#closing.abort();
+    this.#yielding?.resolve();
     this.identity.close();
     this.#stream?.close();
     this.#channel?.close();
@@ -171,6 +184,8 @@ export class ControlLink {
       });
       if (this.#closing.signal.aborted) return;
       this.#lastError = end.message;
+      await this.#yielding?.promise;
+      if (this.#closing.signal.aborted) return;
       if (!wasRegistered && finalCodes.has(end.code)) {
         first.reject(this.#refusal(new Error(end.message)));
         return;

@@ -1,7 +1,8 @@
 // What a workload's agent is told: the flags of `weft run` and `weft sidecar`, resolved.
 
-import type { Runtime } from "@weft/runtime";
+import type { Inheritance, Runtime } from "@weft/runtime";
 import type { CaptureOptions } from "./capture/options.ts";
+import type { Handover } from "./upgrade/handover.ts";
 import type { NameServer } from "./dns/resolv-conf.ts";
 
 export type WorkloadProtocol = "http" | "http2" | "grpc" | "tcp";
@@ -50,4 +51,8 @@ export interface AgentOptions {
   readonly weight: number;
   /** Version of Weft itself, "MAJOR.MINOR.PATCH". */
   readonly weftVersion: string;
+  /** Listening sockets of the process before this one, and for the next. */
+  readonly inheritance?: Inheritance;
+  /** From the process before this one; null for the first. */
+  readonly handover?: Handover | null;
 }

@@ -1,14 +1,17 @@
 // The life of `weft run` (design section 5): agent and proxy first, then the program; on a signal,
 // leave the mesh, drain, stop the program; on the program's death, leave at once and exit with its
-// code.
+// code. On SIGUSR2 it becomes what is installed now (`upgrade/upgrade.ts`).
 
-import { releaseMemory } from "@weft/runtime";
+import { Inheritance, releaseMemory } from "@weft/runtime";
 import { Agent } from "./agent.ts";
 import { Capture } from "./capture/capture.ts";
 import { AgentFailure } from "./failure.ts";
 import type { AgentOptions } from "./options.ts";
 import { programEnvironment } from "./supervise/environment.ts";
 import { exitCodeOf, Program, type ProgramExit } from "./supervise/program.ts";
+import { type Handover, handoverVariable, readHandover } from "./upgrade/handover.ts";
+import { serveAsBridge, succeedBridge } from "./upgrade/bridge.ts";
+import { Upgrade, type UpgradeOptions } from "./upgrade/upgrade.ts";
 
 export interface RunOptions extends AgentOptions {
   /** The program and its arguments; null for `weft sidecar`, which has none. */
@@ -17,6 +20,8 @@ export interface RunOptions extends AgentOptions {
   /** Aborted once at the first TERM or INT, `stopNow` at the second. */
   readonly stop: AbortSignal;
   readonly stopNow: AbortSignal;
+  /** How to become a newer Weft; the environment is `environment`'s. */
+  readonly upgrade: Omit<UpgradeOptions, "environment">;
 }
 
 const killAfterMs = 10_000;
@@ -24,49 +29,99 @@ const killAfterMs = 10_000;
 const settledAfterMs = 5_000;
 const nodeShimUrl = new URL("../shim/node-proxy.mjs", import.meta.url).href;
 
+/** One workload's life in this process. */
+interface Life {
+  readonly options: RunOptions;
+  readonly agent: Agent;
+  readonly inheritance: Inheritance;
+  /** Null when off. */
+  readonly capture: Capture | null;
+}
+
 /**
  * Runs until the program or a signal ends it; answers the exit code. Rejects with an AgentFailure.
  */
-export async function runWorkload(options: RunOptions): Promise<number> {
+export async function runWorkload(given: RunOptions): Promise<number> {
+  const handover = readHandover(given.environment);
+  const { [handoverVariable]: _, ...environment } = given.environment;
+  const inheritance = new Inheritance(handover?.sockets ?? null);
+  // Where there was a process before this one, nobody waits for the control plane.
+  const noWait = given.noWait || handover !== null;
+  const options = { ...given, environment, inheritance, handover, noWait };
   // First of all: what is opened from here on is known as the agent's.
   const capture = options.capture === null ? null : new Capture(options.capture, options.runtime);
   const agent = new Agent(options);
-  const stopped = aborted(options.stop);
+  const life = { options, agent, inheritance, capture };
   try {
-    if ((await Promise.race([agent.start(), stopped])) === "stopped") {
+    options.runtime.timers.after(settledAfterMs, releaseMemory, { background: true });
+    if (handover?.role === "bridge") return await serveAsBridge(agent, handover, options);
+    if (handover !== null) return await inherit(life, handover);
+    if ((await Promise.race([agent.start(), aborted(options.stop)])) === "stopped") {
       await Promise.race([agent.leave(0), aborted(options.stopNow)]);
       return 0;
     }
-    options.runtime.timers.after(settledAfterMs, releaseMemory, { background: true });
     capture?.begin(agent.capturePorts);
-    if (options.command !== null) {
-      return await superviseProgram(agent, capture, options, options.command);
-    }
-    agent.watchHealth();
-    await Promise.race([stopped, agent.failed]);
-    // New connections go their way without us while those that are open end.
-    capture?.end();
-    await Promise.race([agent.leave(options.drainMs), aborted(options.stopNow)]);
-    return 0;
+    const { command } = options;
+    const program = command === null ? null : startProgram(life, command);
+    return await supervise(life, program, Promise.resolve());
   } finally {
     await agent.close();
     capture?.end();
   }
 }
 
-async function superviseProgram(
-  agent: Agent,
-  capture: Capture | null,
-  options: RunOptions,
-  command: readonly string[],
+/** Takes the place of the process that this one was, and of the bridge that serves meanwhile. */
+async function inherit(life: Life, handover: Handover): Promise<number> {
+  const { options, agent } = life;
+  const running = handover.program;
+  const program = running === null ? null : Program.adopt({ ...options, killAfterMs }, running);
+  const { log } = options.runtime;
+  const bridgeGone = succeedBridge(agent, handover, options.runtime).catch((error: unknown) => {
+    // The bridge serves on.
+    log.error("the upgrade stopped half-way", { code: "upgrade-failed", reason: String(error) });
+  });
+  return await supervise(life, program, bridgeGone);
+}
+
+/** `bridgeGone`: nothing is left of an upgrade before. */
+async function supervise(
+  life: Life,
+  program: Program | null,
+  bridgeGone: Promise<void>,
 ): Promise<number> {
-  const program = startProgram(agent, capture, options, command);
+  const { options, agent, inheritance, capture } = life;
+  const { drainMs, environment, runtime } = options;
+  const upgrade = new Upgrade({
+    runtime,
+    options: { ...options.upgrade, environment },
+    agent,
+    inheritance,
+    drainMs,
+    program,
+    isCapturing: capture !== null,
+  });
+  options.upgrade.onRequest(() => void upgrade.begin(bridgeGone));
   agent.watchHealth();
+  if (program === null) {
+    await Promise.race([aborted(options.stop), agent.failed]);
+    // New connections go their way without us while those that are open end.
+    capture?.end();
+    const left = Promise.all([agent.leave(drainMs), upgrade.abandon()]);
+    await Promise.race([left, aborted(options.stopNow)]);
+    upgrade.kill();
+    return 0;
+  }
+  return await superviseProgram(life, program, upgrade);
+}
+
+async function superviseProgram(life: Life, program: Program, upgrade: Upgrade): Promise<number> {
+  const { options, agent } = life;
   options.stopNow.addEventListener("abort", () => program.kill(), { once: true });
   try {
     const first = await Promise.race([program.exited, aborted(options.stop), agent.failed]);
     if (first === "stopped") {
-      await Promise.race([agent.leave(options.drainMs), aborted(options.stopNow), program.exited]);
+      const left = Promise.all([agent.leave(options.drainMs), upgrade.abandon()]);
+      await Promise.race([left, aborted(options.stopNow), program.exited]);
       return exitCodeAfterStop(await endOf(program, options));
     }
     if (first.kind === "not-started") {
@@ -75,23 +130,20 @@ async function superviseProgram(
     }
     const code = exitCodeOf(first);
     options.runtime.log.info("the program ended", { code });
-    await Promise.race([agent.deregister("the program ended"), aborted(options.stopNow)]);
+    const left = Promise.all([agent.deregister("the program ended"), upgrade.abandon()]);
+    await Promise.race([left, aborted(options.stopNow)]);
     return code;
   } finally {
+    upgrade.kill();
     await endOf(program, options);
   }
 }
 
-function startProgram(
-  agent: Agent,
-  capture: Capture | null,
-  options: RunOptions,
-  command: readonly string[],
-): Program {
+function startProgram({ agent, capture, options }: Life, command: readonly string[]): Program {
   const [file = "", ...args] = command;
   const { ports } = agent.proxy;
   const begin = (): Program =>
-    new Program({
+    Program.start({
       runtime: options.runtime,
       command: file,
       args,

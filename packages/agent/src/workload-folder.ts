@@ -41,10 +41,10 @@ const freeMax = 16;
 
 export class WorkloadFolder {
   readonly workload: string;
-  readonly #dir: string;
+  readonly dir: string;
 
   constructor(dir: string) {
-    this.#dir = dir;
+    this.dir = dir;
     this.workload = path.basename(dir);
   }
 
@@ -69,7 +69,7 @@ export class WorkloadFolder {
 
   read(name: KeptFile): Uint8Array | null {
     try {
-      return fs.readFileSync(path.join(this.#dir, name));
+      return fs.readFileSync(path.join(this.dir, name));
     } catch {
       return null;
     }
@@ -77,7 +77,7 @@ export class WorkloadFolder {
 
   /** Whole or not at all: written beside, then renamed. */
   write(name: KeptFile, bytes: Uint8Array): void {
-    const file = path.join(this.#dir, name);
+    const file = path.join(this.dir, name);
     const beside = `${file}.${process.pid}.${randomBytes(4).toString("hex")}`;
     try {
       fs.writeFileSync(beside, bytes, { mode: 0o600 });

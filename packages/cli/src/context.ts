@@ -6,6 +6,8 @@ import type { Runtime } from "@weft/runtime";
 
 export interface CliContext {
   readonly runtime: Runtime;
+  /** The `weft` command as it was called; "" when unknown. */
+  readonly launcher?: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;

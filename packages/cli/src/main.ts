@@ -7,10 +7,10 @@ import { homedir } from "node:os";
 import path from "node:path";
 
 /** Of the programs we start: they are not told of our cache. */
-const environment = { ...process.env };
+const { WEFT_LAUNCHER: launcher = "", ...environment } = process.env;
 keepCompiledCode();
 const { runProcess } = await import("./process.ts");
-await runProcess(environment);
+await runProcess(environment, launcher === "" ? "" : path.resolve(launcher));
 
 function keepCompiledCode(): void {
   if (process.env["NODE_COMPILE_CACHE"] === undefined) {

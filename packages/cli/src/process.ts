@@ -9,7 +9,10 @@ import { runCommandLine } from "./program.ts";
 const loadedAfterMs = 15_000;
 
 /** Sets the process's exit code when the command has ended. */
-export async function runProcess(environment: CliContext["environment"]): Promise<void> {
+export async function runProcess(
+  environment: CliContext["environment"],
+  launcher: string,
+): Promise<void> {
   // A reader that went away (`weft get … | head`) is no failure.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);
@@ -21,6 +24,7 @@ export async function runProcess(environment: CliContext["environment"]): Promis
   process.exitCode = await runCommandLine(process.argv.slice(2), {
     runtime,
     environment,
+    launcher,
     stdout: process.stdout,
     stderr: process.stderr,
     stdin: process.stdin,

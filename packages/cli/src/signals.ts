@@ -1,4 +1,28 @@
-// TERM and INT as two abort signals: the first asks to stop, the second to stop now.
+// TERM and INT as two abort signals: the first asks to stop, the second to stop now. USR2 asks a
+// workload to become the Weft that is installed now.
+
+import path from "node:path";
+import type { CliContext } from "./context.ts";
+
+export interface UpgradeSignal {
+  readonly launcher: string;
+  readonly args: readonly string[];
+  readonly onRequest: (listener: () => void) => void;
+}
+
+/** From here on USR2 does not end the process. */
+export function listenForUpgrade(context: CliContext): UpgradeSignal {
+  let onRequest = (): void => {};
+  process.on("SIGUSR2", () => onRequest());
+  const beside = path.join(import.meta.dirname, "../bin/weft");
+  return {
+    launcher: context.launcher || beside,
+    args: process.argv.slice(2),
+    onRequest: (listener) => {
+      onRequest = listener;
+    },
+  };
+}
 
 export interface StopSignals {
   readonly stop: AbortSignal;

@@ -1,7 +1,15 @@
 // The three small HTTP ports of a proxy: metrics (15090), readiness (15021) and admin (15000,
 // loopback only, no authentication: whoever is on the host may ask, like the outbound port).
 
-import { type HttpAnswer, type HttpQuestion, openHttpServer } from "@weft/runtime";
+import {
+  bindListener,
+  type BoundListener,
+  canShareListeners,
+  type HttpAnswer,
+  type HttpQuestion,
+  type Inheritance,
+  openHttpServer,
+} from "@weft/runtime";
 import type { ProxyAddresses } from "./handle.ts";
 import { answerTopic, metricsOf, type TopicSources } from "./questions.ts";
 
@@ -10,6 +18,20 @@ export interface ServicePorts {
   readonly metrics: number;
   readonly readiness: number;
   close(): void;
+  /** Another process answers from now on. */
+  retire(): void;
+}
+
+type BoundPorts = Readonly<Record<"admin" | "metrics" | "readiness", BoundListener | null>>;
+
+/** Their sockets; none without FFI. */
+export function bindPorts(addresses: ProxyAddresses, inheritance: Inheritance): BoundPorts {
+  const bind = (name: "admin" | "metrics" | "readiness"): BoundListener | null => {
+    const { address, preferredPort } = addresses[name];
+    if (!canShareListeners()) return null;
+    return inheritance.listener(name, address, () => bindListener(address, preferredPort));
+  };
+  return { metrics: bind("metrics"), readiness: bind("readiness"), admin: bind("admin") };
 }
 
 const metricsType = "text/plain; version=0.0.4; charset=utf-8";
@@ -20,11 +42,13 @@ const topics = ["config", "listeners", "routes", "clusters", "endpoints", "stats
 
 export async function openPorts(
   addresses: ProxyAddresses,
+  bound: BoundPorts,
   sources: TopicSources,
   isReady: () => boolean,
 ): Promise<ServicePorts> {
   const metrics = await openHttpServer({
     ...addresses.metrics,
+    bound: bound.metrics,
     answer: async ({ path }) =>
       path === "/metrics" || path === "/stats/prometheus"
         ? { status: 200, contentType: metricsType, body: await metricsOf(sources) }
@@ -32,6 +56,7 @@ export async function openPorts(
   });
   const readiness = await openHttpServer({
     ...addresses.readiness,
+    bound: bound.readiness,
     answer: ({ path }) => {
       if (path !== "/healthz/ready" && path !== "/ready" && path !== "/") return notFound;
       return isReady()
@@ -41,6 +66,7 @@ export async function openPorts(
   });
   const admin = await openHttpServer({
     ...addresses.admin,
+    bound: bound.admin,
     answer: (question) => adminAnswer(sources, question),
   });
   return {
@@ -51,6 +77,10 @@ export async function openPorts(
       metrics.close();
       readiness.close();
       admin.close();
+      for (const socket of Object.values(bound)) socket?.close();
+    },
+    retire() {
+      for (const server of [metrics, readiness, admin]) server.retire();
     },
   };
 }

@@ -1,7 +1,7 @@
 // The proxy as its owner sees it: what an agent gives it and what it can ask of it. The owner
 // lives on the main thread; requests run only in worker threads (decision D4).
 
-import type { Runtime } from "@weft/runtime";
+import type { Inheritance, Runtime } from "@weft/runtime";
 import type { XdsClient, XdsClientHandler } from "@weft/xds";
 import type { LoadRow } from "@weft/xds/messages/weft/v1/agent.js";
 import type { NamedEndpoint, NamedService } from "./config/service-names.ts";
@@ -78,6 +78,8 @@ export interface ProxyOptions {
   /** How long a removed listener lets its exchanges finish. */
   readonly drainMs: number;
   readonly addresses: ProxyAddresses;
+  /** Sockets of the process before this one, and for the next. Default: none. */
+  readonly inheritance?: Inheritance;
   /** One line per exchange goes to the runtime's log. Default false. */
   readonly accessLog?: boolean;
   /**
@@ -161,6 +163,11 @@ export interface ProxyHandle {
    * No new connections; finishes what is in flight, at most `ms`; resolves when nothing is left.
    */
   drain(ms: number): Promise<void>;
+  /**
+   * Another process accepts on the same sockets: finishes what is in flight and keeps idle
+   * connections, at most `ms`; the sockets stay open, also after `close`.
+   */
+  handOver(ms: number): Promise<void>;
   /**
    * Puts new worker threads in the place of all, one after the other, without losing a request or a
    * connection. False where that is not possible (without FFI).

@@ -2,9 +2,9 @@
 // numbers, and answers questions about them. It never touches a request (decision D4).
 
 import { randomBytes } from "node:crypto";
-import { bindListener, canShareListeners, formatAddress } from "@weft/runtime";
+import { bindListener, canShareListeners, formatAddress, Inheritance } from "@weft/runtime";
 import { resourceTypeOf } from "@weft/xds";
-import { openPorts, type ServicePorts } from "./admin.ts";
+import { bindPorts, openPorts, type ServicePorts } from "./admin.ts";
 import { ClusterShares } from "./cluster-shares.ts";
 import { endpointsOf, findService } from "./config/service-names.ts";
 import { decodeSnapshot, encodeSnapshot } from "./config/snapshot.ts";
@@ -32,6 +32,8 @@ import { VirtualListeners } from "./virtual-listeners.ts";
 /** After a change the snapshot is written once things have been quiet for so long. */
 const snapshotDelayMs = 200;
 const sweepMs = 1000;
+/** An inherited socket that nobody has asked for by then belongs to nothing any more. */
+const inheritedMs = 30_000;
 const ticketKeyBytes = 48;
 
 export async function openProxy(options: ProxyOptions): Promise<ProxyHandle> {
@@ -57,7 +59,9 @@ class BuiltinProxy implements ProxyHandle {
   #setReady: () => void = () => {};
   #supervisor!: Supervisor;
   #virtual!: VirtualListeners;
-  #servicePorts!: ServicePorts;
+  readonly #inheritance: Inheritance;
+  #servicePorts: ServicePorts | null = null;
+  #openServicePorts!: () => Promise<ServicePorts>;
   #ports!: ProxyPorts;
   #identity: ProxyIdentity | null = null;
   #identityBytes: IdentityBytes | null = null;
@@ -66,9 +70,12 @@ class BuiltinProxy implements ProxyHandle {
   #snapshotTimer: { cancel(): void } | null = null;
   #sweepTimer: { cancel(): void } | null = null;
   #isDraining = false;
+  #isHandedOver = false;
+  #isBeginning = false;
 
   constructor(options: ProxyOptions) {
     this.#options = options;
+    this.#inheritance = options.inheritance ?? new Inheritance();
     this.ready = new Promise((resolve) => {
       this.#setReady = resolve;
     });
@@ -109,8 +116,13 @@ class BuiltinProxy implements ProxyHandle {
     const { runtime } = options;
     const canShare = canShareListeners();
     const concurrency = canShare ? Math.max(1, options.concurrency) : 1;
-    const listeners = bindAll(options, canShare);
-    this.#servicePorts = await openPorts(options.addresses, this.#topics(), () => this.isReady);
+    const listeners = bindAll(options, canShare, this.#inheritance);
+    const bound = bindPorts(options.addresses, this.#inheritance);
+    this.#openServicePorts = () =>
+      openPorts(options.addresses, bound, this.#topics(), () => this.isReady);
+    // Sockets of a process before this one are served by it until this one is ready.
+    const waits = this.#inheritance.hasPredecessor;
+    if (!waits) this.#servicePorts = await this.#openServicePorts();
     const outbound = listeners.find(({ order }) => order.name === "outbound");
     this.#supervisor = new Supervisor(
       runtime,
@@ -140,9 +152,13 @@ class BuiltinProxy implements ProxyHandle {
         },
       },
     );
-    this.#virtual = new VirtualListeners(this.#supervisor);
-    await this.#supervisor.open(concurrency);
-    this.#ports = this.#portsOf(listeners);
+    this.#virtual = new VirtualListeners(this.#supervisor, this.#inheritance);
+    await this.#supervisor.open(concurrency, waits);
+    this.#ports = this.#portsOf(listeners, {
+      admin: this.#servicePorts?.admin ?? bound.admin?.port ?? 0,
+      metrics: this.#servicePorts?.metrics ?? bound.metrics?.port ?? 0,
+      readiness: this.#servicePorts?.readiness ?? bound.readiness?.port ?? 0,
+    });
     this.#sweepTimer = runtime.timers.every(sweepMs, () => this.#shares.sweep(), {
       background: true,
     });
@@ -226,6 +242,13 @@ class BuiltinProxy implements ProxyHandle {
     await this.#supervisor.report();
   }
 
+  async handOver(ms: number): Promise<void> {
+    this.#isDraining = true;
+    this.#isHandedOver = true;
+    this.#servicePorts?.retire();
+    await this.#supervisor.drain(ms, true);
+  }
+
   async replaceWorkers(): Promise<boolean> {
     let isWhole = true;
     for (const { number } of this.#supervisor.versions()) {
@@ -238,7 +261,7 @@ class BuiltinProxy implements ProxyHandle {
     this.#isDraining = true;
     this.#snapshotTimer?.cancel();
     this.#sweepTimer?.cancel();
-    this.#servicePorts.close();
+    if (!this.#isHandedOver) this.#servicePorts?.close();
     await this.#supervisor.close();
   }
 
@@ -301,6 +324,18 @@ class BuiltinProxy implements ProxyHandle {
     }
     const { version } = this.#subscriptions;
     if (!this.#supervisor.versions().every((worker) => worker.version === version)) return;
+    if (this.#isBeginning) return;
+    this.#isBeginning = true;
+    void this.#begin();
+  }
+
+  /** Everything is in force: from now on requests are served. */
+  async #begin(): Promise<void> {
+    this.#servicePorts ??= await this.#openServicePorts();
+    await this.#supervisor.accept();
+    // Addresses of services are taken when their names are looked up again.
+    const { timers } = this.#options.runtime;
+    timers.after(inheritedMs, () => this.#inheritance.closeRest(), { background: true });
     this.#isReady = true;
     this.#setReady();
   }
@@ -319,7 +354,10 @@ class BuiltinProxy implements ProxyHandle {
     );
   }
 
-  #portsOf(listeners: readonly SharedListener[]): ProxyPorts {
+  #portsOf(
+    listeners: readonly SharedListener[],
+    service: Pick<ProxyPorts, "admin" | "metrics" | "readiness">,
+  ): ProxyPorts {
     const inbound: Record<string, number> = {};
     const upstreams: Record<string, string> = {};
     let outbound = 0;
@@ -334,8 +372,7 @@ class BuiltinProxy implements ProxyHandle {
     if (capturedInbound !== 0) {
       for (const one of this.#options.addresses.inbound) inbound[one.portName] = one.appPort;
     }
-    const { admin, metrics, readiness } = this.#servicePorts;
-    return { outbound, admin, metrics, readiness, inbound, capturedInbound, upstreams };
+    return { outbound, ...service, inbound, capturedInbound, upstreams };
   }
 
   #topics(): TopicSources {
@@ -355,7 +392,11 @@ class BuiltinProxy implements ProxyHandle {
   }
 }
 
-function bindAll(options: ProxyOptions, canShare: boolean): SharedListener[] {
+function bindAll(
+  options: ProxyOptions,
+  canShare: boolean,
+  inheritance: Inheritance,
+): SharedListener[] {
   const { capture = null, outbound, upstreams } = options.addresses;
   const orders: SharedListener["order"][] = [
     {
@@ -380,7 +421,11 @@ function bindAll(options: ProxyOptions, canShare: boolean): SharedListener[] {
     const isTransparent = order.captured === "inbound" && capture?.isTransparent === true;
     return {
       order,
-      bound: canShare ? bindListener(order.address, order.port, isTransparent) : null,
+      bound: canShare
+        ? inheritance.listener(order.name, order.address, () =>
+            bindListener(order.address, order.port, isTransparent),
+          )
+        : null,
     };
   });
 }

@@ -71,6 +71,8 @@ export class Supervisor {
   #onDrained: (() => void) | null = null;
   #nextId = 1;
   #concurrency = 1;
+  #isAccepting = true;
+  #isHandedOver = false;
   #isClosing = false;
   #replacing: Promise<boolean> = Promise.resolve(true);
   replacedCount = 0;
@@ -87,14 +89,31 @@ export class Supervisor {
     this.#events = events;
   }
 
-  /** Starts the workers; resolves when each accepts on every socket. */
-  async open(concurrency: number): Promise<void> {
-    const waiting = new Promise<void>((resolve) => {
+  /**
+   * Starts the workers; resolves when each accepts on every socket. With `waits` they accept
+   * nothing before `accept`: somebody else serves the sockets until then.
+   */
+  async open(concurrency: number, waits: boolean): Promise<void> {
+    this.#concurrency = concurrency;
+    this.#isAccepting = !waits;
+    const accepting = this.#allAccept();
+    for (let number = 0; number < concurrency; number++) this.#spawn(number);
+    if (!waits) await accepting;
+  }
+
+  /** Resolves when every worker accepts. */
+  async accept(): Promise<void> {
+    if (this.#isAccepting) return;
+    this.#isAccepting = true;
+    const accepting = this.#allAccept();
+    for (const running of this.#running.values()) this.#listen(running);
+    await accepting;
+  }
+
+  #allAccept(): Promise<void> {
+    return new Promise((resolve) => {
       this.#onPorts = resolve;
     });
-    this.#concurrency = concurrency;
-    for (let number = 0; number < concurrency; number++) this.#spawn(number);
-    await waiting;
   }
 
   /** The port of a listener that the worker bound by itself. */
@@ -118,6 +137,7 @@ export class Supervisor {
   /** Opens more sockets; resolves when every worker accepts on them. */
   async addListeners(added: readonly SharedListener[]): Promise<void> {
     this.#listeners = [...this.#listeners, ...added];
+    if (!this.#isAccepting) return;
     await this.#collect((id) => ({
       kind: "add-listeners",
       id,
@@ -160,6 +180,7 @@ export class Supervisor {
         resolve();
       };
       this.send({ kind: "drain", keepIdleMs: handsOver ? ms : 0 });
+      this.#isHandedOver = handsOver;
       if (handsOver) return;
       // Ours too, or the system would go on taking connections that nobody serves.
       for (const { bound } of this.#listeners) bound?.close();
@@ -228,6 +249,7 @@ export class Supervisor {
     this.#isClosing = true;
     this.send({ kind: "close" });
     await Promise.all(Array.from(this.#running.values(), ({ worker }) => worker.terminate()));
+    if (this.#isHandedOver) return;
     for (const { bound } of this.#listeners) bound?.close();
   }
 
@@ -271,6 +293,13 @@ export class Supervisor {
     worker.on("exit", () => this.#exited(running));
     // The tables first: nothing is accepted before they are in force.
     for (const message of this.#events.catchUp()) worker.postMessage(message);
+    if (this.#isAccepting) this.#listen(running);
+    return running;
+  }
+
+  #listen(running: Running): void {
+    const { worker } = running;
+    running.waitingFor = this.#listeners.length;
     try {
       worker.postMessage({ kind: "listen", orders: this.#orders() } satisfies ToWorker);
     } catch (error) {
@@ -278,7 +307,6 @@ export class Supervisor {
       this.#runtime.log.error("a worker got no sockets", { reason: String(error) });
       void worker.terminate();
     }
-    return running;
   }
 
   #orders(): ListenOrder[] {

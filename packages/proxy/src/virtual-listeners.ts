@@ -4,7 +4,7 @@
 // a name up and connects reaches the service through the mesh. They come to be when a name is first
 // asked for.
 
-import { bindExactly, ListenError } from "@weft/runtime";
+import { bindExactly, type Inheritance, ListenError } from "@weft/runtime";
 import type { NamedService } from "./config/service-names.ts";
 import type { AssignedAddress } from "./messages.ts";
 import type { SharedListener } from "./supervisor.ts";
@@ -28,11 +28,13 @@ interface Open {
 
 export class VirtualListeners {
   readonly #owner: ListenerOwner;
+  readonly #inheritance: Inheritance;
   readonly #open = new Map<string, Open>();
   readonly #assigned = new Map<string, AssignedAddress>();
 
-  constructor(owner: ListenerOwner) {
+  constructor(owner: ListenerOwner, inheritance: Inheritance) {
     this.#owner = owner;
+    this.#inheritance = inheritance;
   }
 
   /** Listens at every port of the service; ports it no longer has are closed. */
@@ -44,7 +46,7 @@ export class VirtualListeners {
     let outcome: ListenOutcome = "listening";
     for (const { port } of ports) {
       if (open.names.has(port)) continue;
-      const listener = bind(address, port, found);
+      const listener = bind(this.#inheritance, address, port, found);
       if (listener === "EADDRINUSE") {
         for (const { bound: socket } of bound) socket?.close();
         return "taken";
@@ -89,11 +91,16 @@ export class VirtualListeners {
 }
 
 /** The socket, or the system's name of why not. */
-function bind(address: string, port: number, found: NamedService): SharedListener | string {
+function bind(
+  inheritance: Inheritance,
+  address: string,
+  port: number,
+  found: NamedService,
+): SharedListener | string {
   const { service, namespace } = found;
   try {
-    const bound = bindExactly(address, port);
     const name = `virtual/${address}:${port}`;
+    const bound = inheritance.listener(name, address, () => bindExactly(address, port));
     const binding = { service, namespace, port };
     return {
       order: { name, resourceName: "outbound", binding, captured: null, address, port },

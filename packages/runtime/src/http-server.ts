@@ -3,6 +3,7 @@
 // first server opens: the worker threads, which import this package too, never need it.
 
 import type { IncomingMessage } from "node:http";
+import type { BoundListener } from "./listen.ts";
 
 export interface HttpQuestion {
   readonly method: string;
@@ -23,12 +24,16 @@ export interface HttpServerOptions {
   readonly address: string;
   /** A taken port is replaced by a free one. */
   readonly preferredPort: number;
+  /** Accepts on a duplicate of it instead of listening by itself. */
+  readonly bound?: BoundListener | null;
   readonly answer: (question: HttpQuestion) => Promise<HttpAnswer> | HttpAnswer;
 }
 
 export interface SmallHttpServer {
   readonly port: number;
   close(): void;
+  /** Accepts nothing more; questions under way are answered. */
+  retire(): void;
 }
 
 /** Rejects when not even a free port of that address can be had. */
@@ -57,9 +62,15 @@ export function openHttpServer(options: HttpServerOptions): Promise<SmallHttpSer
           server.close();
           server.closeAllConnections();
         },
+        retire() {
+          server.close();
+          server.closeIdleConnections();
+        },
       });
     });
-    server.listen(options.preferredPort, options.address);
+    const { bound = null } = options;
+    if (bound !== null) server.listen({ fd: bound.duplicate() });
+    else server.listen(options.preferredPort, options.address);
   });
 }
 

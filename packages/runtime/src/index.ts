@@ -34,6 +34,16 @@ export {
   formatAddress,
   ListenError,
 } from "./listen.ts";
+export { Inheritance } from "./inheritance.ts";
+export {
+  canReplaceProcess,
+  type ChildEnd,
+  childEnd,
+  descriptorOf,
+  replaceProcess,
+  sealDescriptors,
+  socketOf,
+} from "./process-image.ts";
 export { type Destination, originalDestination, plainAddress } from "./original-destination.ts";
 export {
   adoptAccepted,

@@ -16,6 +16,8 @@ import {
 export interface BoundListener {
   readonly address: string;
   readonly port: number;
+  readonly fd: number;
+  readonly isOpen: boolean;
   /** A descriptor for one worker, which owns and closes it. */
   duplicate(): number;
   close(): void;
@@ -77,6 +79,18 @@ export function bindExactly(address: string, port: number): BoundListener {
   const fd = openListening(c, address, port);
   if (fd < 0) throw new ListenError(errorName(-fd), address, port);
   return boundListener(c, fd, address);
+}
+
+/** Takes over a listening socket that this process was started with. Throws ListenError. */
+export function adoptListener(fd: number, address: string): BoundListener {
+  const c = systemCalls();
+  if (c === null) throw new ListenError("ENOSYS", address, 0);
+  c.ioctl(fd, systemNumbers.closeOnExec);
+  return boundListener(c, fd, address);
+}
+
+export function closeDescriptor(fd: number): void {
+  systemCalls()?.close(fd);
 }
 
 export interface AcceptOptions {
@@ -180,6 +194,10 @@ function boundListener(c: SystemCalls, fd: number, address: string): BoundListen
   return {
     address,
     port: name.readUInt16BE(2),
+    fd,
+    get isOpen() {
+      return isOpen;
+    },
     duplicate() {
       const copy = c.dup(fd);
       if (copy < 0) throw new ListenError(errorName(lastErrno()), address, name.readUInt16BE(2));

@@ -21,6 +21,7 @@ export interface SystemCalls {
   ): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number;
   ioctl(fd: number, request: bigint): number;
+  waitpid(pid: number, status: Uint8Array, options: number): number;
 }
 
 const isDarwin = process.platform === "darwin";
@@ -34,6 +35,8 @@ export interface SystemNumbers {
   readonly reuseAddress: number;
   /** FIOCLEX: children must not inherit a listening socket, or the port outlives us. */
   readonly closeOnExec: bigint;
+  /** FIONCLEX. */
+  readonly keepOnExec: bigint;
   readonly ipLevel: number;
   readonly ipv6Level: number;
   /** IPV6_V6ONLY. */
@@ -52,6 +55,7 @@ export const systemNumbers: SystemNumbers = {
   socketLevel: isDarwin ? 0xffff : 1,
   reuseAddress: isDarwin ? 4 : 2,
   closeOnExec: isDarwin ? 0x20006601n : 0x5451n,
+  keepOnExec: isDarwin ? 0x20006602n : 0x5450n,
   ipLevel: 0,
   ipv6Level: 41,
   v6Only: isDarwin ? 27 : 26,
@@ -85,6 +89,7 @@ export function systemCalls(): SystemCalls | null {
       getsockopt: { arguments: ["i32", "i32", "i32", "buffer", "buffer"], return: "i32" },
       setsockopt: { arguments: ["i32", "i32", "i32", "buffer", "u32"], return: "i32" },
       ioctl: { arguments: ["i32", "u64"], return: "i32" },
+      waitpid: { arguments: ["i32", "buffer", "i32"], return: "i32" },
       [errnoSymbol]: { arguments: [], return: "pointer" },
     });
     const errnoAddress = (functions as Record<string, () => bigint>)[errnoSymbol];

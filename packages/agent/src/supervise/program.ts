@@ -1,9 +1,11 @@
 // The program beside the proxy: started in a process group of its own with its standard streams
-// untouched, ended politely, then firmly. A guard ends it when this process is killed.
+// untouched, ended politely, then firmly. A guard ends it when this process is killed. After a hot
+// upgrade it is adopted: it runs on, and this process, which is still its parent, reaps it.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
-import type { Runtime, Timer } from "@weft/runtime";
+import { childEnd, descriptorOf, type Runtime, sealDescriptors, type Timer } from "@weft/runtime";
+import type { RunningProgram } from "../upgrade/handover.ts";
 import { findExecutable } from "./executable.ts";
 
 export interface ProgramEntry {
@@ -41,56 +43,67 @@ export function exitCodeOf(exit: ProgramExit): number {
 
 const groupLookMs = 50;
 
+/** The group's leader, as this process knows it. */
+interface Leader {
+  /** Undefined when it could not be started. */
+  readonly pid: number | undefined;
+  readonly ended: Promise<ProgramExit>;
+  readonly guard: RunningProgram["guard"];
+}
+
 export class Program {
   /** The program itself ended, or could not be started. */
   readonly exited: Promise<ProgramExit>;
   /** Nothing of its process group is left. */
   readonly gone: Promise<void>;
-  readonly #child: ChildProcess;
+  readonly #leader: Leader;
   readonly #runtime: Runtime;
   readonly #killAfterMs: number;
-  #guard: ChildProcess | null = null;
   #killTimer: Timer | null = null;
   #isGone = false;
   #setGone: () => void = () => {};
 
-  constructor(options: ProgramOptions) {
+  static start(options: ProgramOptions): Program {
+    return new Program(options, startLeader(options));
+  }
+
+  /** Goes on with a program that runs. */
+  static adopt(
+    options: Pick<ProgramOptions, "runtime" | "killAfterMs">,
+    running: RunningProgram,
+  ): Program {
+    const { guard, pid } = running;
+    if (guard !== null) sealDescriptors([guard.fd]);
+    const ended = childEnd(pid).then((end): ProgramExit => {
+      if (end.kind === "exited") return end;
+      return { kind: "signalled", signal: signalName(end.signal) };
+    });
+    return new Program(options, { pid, ended, guard });
+  }
+
+  private constructor(options: Pick<ProgramOptions, "runtime" | "killAfterMs">, leader: Leader) {
     this.#runtime = options.runtime;
     this.#killAfterMs = options.killAfterMs;
+    this.#leader = leader;
     this.gone = new Promise((resolve) => {
       this.#setGone = resolve;
     });
-    const { through = [], uid = null } = options.entry ?? {};
-    const [file = "", ...args] = [...through, options.command, ...options.args];
-    // What leads to a program that is not there would say so in its own words.
-    const isThere = through.length === 0 || isExecutable(options.command, options.environment);
-    // `detached` gives the program a session, and so a process group, of its own.
-    this.#child = spawn(isThere ? file : options.command, isThere ? args : [...options.args], {
-      stdio: "inherit",
-      detached: true,
-      env: { ...options.environment },
-      ...(uid === null ? {} : { uid, gid: uid }),
+    this.exited = leader.ended.then((exit) => {
+      // What the program left behind in its group goes with it.
+      if (exit.kind !== "not-started") this.terminate();
+      this.#watchGroup();
+      return exit;
     });
-    this.exited = new Promise((resolve) => {
-      this.#child.once("error", (error: NodeJS.ErrnoException) => {
-        if (this.#child.pid !== undefined) return;
-        this.#watchGroup();
-        resolve(notStarted(options.command, error));
-      });
-      this.#child.once("exit", (code, signal) => {
-        // What the program left behind in its group goes with it.
-        this.terminate();
-        this.#watchGroup();
-        resolve(
-          signal === null ? { kind: "exited", code: code ?? 0 } : { kind: "signalled", signal },
-        );
-      });
-    });
-    if (this.#child.pid !== undefined) this.#guard = startGuard(this.#child.pid);
   }
 
   get pid(): number | null {
-    return this.#child.pid ?? null;
+    return this.#leader.pid ?? null;
+  }
+
+  /** What the next image of this process needs to know of it; null when it never started. */
+  forHeir(): RunningProgram | null {
+    const { guard, pid } = this.#leader;
+    return pid === undefined ? null : { pid, guard };
   }
 
   /**
@@ -110,7 +123,7 @@ export class Program {
 
   /** False when there is no such group any more. */
   #signal(signal: NodeJS.Signals | 0): boolean {
-    const pid = this.#child.pid;
+    const { pid } = this.#leader;
     if (pid === undefined) return false;
     try {
       process.kill(-pid, signal);
@@ -128,9 +141,56 @@ export class Program {
     }
     this.#isGone = true;
     this.#killTimer?.cancel();
-    this.#guard?.kill("SIGKILL");
+    this.#endGuard();
     this.#setGone();
   }
+
+  #endGuard(): void {
+    const { guard } = this.#leader;
+    if (guard === null) return;
+    try {
+      process.kill(guard.pid, "SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+  }
+}
+
+function startLeader(options: ProgramOptions): Leader {
+  const { through = [], uid = null } = options.entry ?? {};
+  const [file = "", ...args] = [...through, options.command, ...options.args];
+  // What leads to a program that is not there would say so in its own words.
+  const isThere = through.length === 0 || isExecutable(options.command, options.environment);
+  // `detached` gives the program a session, and so a process group, of its own.
+  const child = spawn(isThere ? file : options.command, isThere ? args : [...options.args], {
+    stdio: "inherit",
+    detached: true,
+    env: { ...options.environment },
+    ...(uid === null ? {} : { uid, gid: uid }),
+  });
+  const ended = new Promise<ProgramExit>((resolve) => {
+    child.once("error", (error: NodeJS.ErrnoException) => {
+      if (child.pid === undefined) resolve(notStarted(options.command, error));
+    });
+    child.once("exit", (code, signal) => {
+      resolve(
+        signal === null ? { kind: "exited", code: code ?? 0 } : { kind: "signalled", signal },
+      );
+    });
+  });
+  const guard = child.pid === undefined ? null : startGuard(child.pid);
+  const guardPid = guard?.pid;
+  return {
+    pid: child.pid,
+    ended,
+    guard:
+      guardPid === undefined ? null : { pid: guardPid, fd: descriptorOf(guard?.stdin ?? null) },
+  };
+}
+
+function signalName(number: number): NodeJS.Signals {
+  const found = Object.entries(constants.signals).find(([, value]) => value === number);
+  return (found?.[0] ?? "SIGKILL") as NodeJS.Signals;
 }
 
 /**

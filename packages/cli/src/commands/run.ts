@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { addCaptureFlags, captureOptions } from "../capture-flags.ts";
 import type { CliContext } from "../context.ts";
 import { runtimeWithLogFile } from "../log-file.ts";
-import { listenForStop } from "../signals.ts";
+import { listenForStop, listenForUpgrade } from "../signals.ts";
 import { addWorkloadFlags, agentOptions, type WorkloadFlags } from "../workload-flags.ts";
 
 export function defineRun(program: Command, context: CliContext): void {
@@ -15,8 +15,9 @@ export function defineRun(program: Command, context: CliContext): void {
     .passThroughOptions();
   addCaptureFlags(addWorkloadFlags(command), "program");
   command.action(async (words: string[], flags: WorkloadFlags) => {
-    const { runWorkload } = await import("@weft/agent");
     const signals = listenForStop();
+    const upgrade = listenForUpgrade(context);
+    const { runWorkload } = await import("@weft/agent");
     const runtime = runtimeWithLogFile(context, flags.logFile);
     process.exitCode = await runWorkload({
       ...agentOptions(context, runtime, flags),
@@ -25,6 +26,7 @@ export function defineRun(program: Command, context: CliContext): void {
       environment: context.environment,
       stop: signals.stop,
       stopNow: signals.stopNow,
+      upgrade,
     });
     signals.release();
   });

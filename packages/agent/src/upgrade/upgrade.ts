@@ -1,0 +1,192 @@
+// A hot upgrade of this process (decision 0044): a bridge of the program that is installed now
+// takes the listening sockets and serves; this process drains, then becomes that program itself
+// (exec: same process number, same children) and takes the sockets back; the bridge drains and
+// ends. Nothing is refused at any moment, and who supervises this process notices nothing.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
+import {
+  canReplaceProcess,
+  type Inheritance,
+  replaceProcess,
+  type Runtime,
+  sleep,
+} from "@weft/runtime";
+import type { Agent } from "../agent.ts";
+import type { Program } from "../supervise/program.ts";
+import { type Handover, writeHandover } from "./handover.ts";
+import { Lifeline } from "./lifeline.ts";
+
+export interface UpgradeOptions {
+  /** The `weft` command as it was called: what stands there now is run. */
+  readonly launcher: string;
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Calls back at each request for an upgrade (SIGUSR2). */
+  readonly onRequest: (listener: () => void) => void;
+}
+
+/** From its start to the bridge's serving. */
+const bridgePatienceMs = 30_000;
+/** Descriptors of a child: 0 to 2, then the lifeline, then the sockets. */
+const lifelineFd = 3;
+const firstSocketFd = 4;
+
+export class Upgrade {
+  readonly #runtime: Runtime;
+  readonly #options: UpgradeOptions;
+  readonly #agent: Agent;
+  readonly #inheritance: Inheritance;
+  readonly #drainMs: number;
+  readonly #program: Program | null;
+  readonly #isCapturing: boolean;
+  #bridge: ChildProcess | null = null;
+  #lifeline: Lifeline | null = null;
+  #isUnderWay = false;
+  #isAbandoned = false;
+
+  constructor(parts: {
+    runtime: Runtime;
+    options: UpgradeOptions;
+    agent: Agent;
+    inheritance: Inheritance;
+    drainMs: number;
+    program: Program | null;
+    isCapturing: boolean;
+  }) {
+    this.#runtime = parts.runtime;
+    this.#options = parts.options;
+    this.#agent = parts.agent;
+    this.#inheritance = parts.inheritance;
+    this.#drainMs = parts.drainMs;
+    this.#program = parts.program;
+    this.#isCapturing = parts.isCapturing;
+  }
+
+  /** Begins one unless one is under way; `waitFor` is the rest of the one before. */
+  async begin(waitFor: Promise<void>): Promise<void> {
+    const { log } = this.#runtime;
+    if (this.#isUnderWay) return log.warn("an upgrade is under way already");
+    const folder = this.#agent.folder;
+    const isPossible = canReplaceProcess() && !this.#isCapturing && folder !== null;
+    if (!isPossible) {
+      return log.error("cannot upgrade in place; restart instead", {
+        code: "upgrade-impossible",
+        reason: this.#isCapturing
+          ? "the capture's rules belong to this process"
+          : "this Node has no FFI or no execve",
+      });
+    }
+    this.#isUnderWay = true;
+    await waitFor;
+    if (!this.#isAbandoned) await this.#run(folder);
+    this.#isUnderWay = false;
+  }
+
+  /** This workload ends: the bridge takes its leave too. Resolves when it has gone. */
+  async abandon(): Promise<void> {
+    this.#isAbandoned = true;
+    this.#lifeline?.close();
+    const bridge = this.#bridge;
+    if (bridge === null) return;
+    await ended(bridge);
+  }
+
+  /** The bridge goes at once. */
+  kill(): void {
+    this.#bridge?.kill("SIGKILL");
+  }
+
+  async #run(folder: string): Promise<void> {
+    const { log, timers } = this.#runtime;
+    this.#agent.yieldControl(true);
+    const bridge = this.#startBridge(folder);
+    const lifeline = this.#lifeline as Lifeline;
+    const patience = new AbortController();
+    const outcome = await Promise.race([
+      lifeline.said("ready").then(() => "ready" as const),
+      ended(bridge).then(() => "ended" as const),
+      sleep(timers, bridgePatienceMs, patience.signal).then(() => "late" as const),
+    ]);
+    patience.abort();
+    if (outcome !== "ready") {
+      bridge.kill("SIGKILL");
+      lifeline.close();
+      this.#bridge = null;
+      this.#agent.yieldControl(false);
+      return log.error("the upgrade failed; this process serves on", {
+        code: "upgrade-failed",
+        reason: outcome === "late" ? "the new process was not ready in time" : "it ended",
+      });
+    }
+    if (this.#isAbandoned) return;
+    log.info("the new process serves; this one drains", { pid: bridge.pid ?? 0 });
+    await Promise.race([this.#agent.handOver(this.#drainMs), ended(bridge)]);
+    if (!this.#isAbandoned) this.#become(folder);
+  }
+
+  #startBridge(folder: string): ChildProcess {
+    const { args, environment, launcher } = this.#options;
+    const held = Object.entries(this.#inheritance.held());
+    const sockets = held.map(([name], i): [string, number] => [name, firstSocketFd + i]);
+    const handover: Handover = {
+      role: "bridge",
+      folder,
+      health: this.#agent.health,
+      sockets: Object.fromEntries(sockets),
+      lifeline: lifelineFd,
+      program: null,
+      bridgePid: 0,
+    };
+    const bridge = spawn(launcher, [...args], {
+      stdio: ["ignore", "inherit", "inherit", "pipe", ...held.map(([, fd]) => fd)],
+      // A terminal's interrupt is for this process, which tells the bridge.
+      detached: true,
+      env: writeHandover(environment, handover),
+    });
+    bridge.on("error", () => {});
+    this.#bridge = bridge;
+    this.#lifeline = new Lifeline(bridge.stdio[lifelineFd] as Socket);
+    return bridge;
+  }
+
+  /** Does not return, unless the system refuses. */
+  #become(folder: string): void {
+    const { args, environment, launcher } = this.#options;
+    const sockets = this.#inheritance.held();
+    const lifeline = this.#lifeline?.descriptor ?? -1;
+    const program = this.#program?.forHeir() ?? null;
+    const handover: Handover = {
+      role: "heir",
+      folder,
+      health: this.#agent.health,
+      sockets,
+      lifeline,
+      program,
+      bridgePid: this.#bridge?.pid ?? 0,
+    };
+    const kept = [...Object.values(sockets), lifeline, program?.guard?.fd ?? -1];
+    try {
+      replaceProcess(
+        launcher,
+        args,
+        writeHandover(environment, handover),
+        kept.filter((fd) => fd >= 0),
+      );
+    } catch (error) {
+      // The bridge serves, and this process goes on looking after the program.
+      this.#runtime.log.error("this process could not become the new program", {
+        code: "upgrade-failed",
+        reason: String(error),
+      });
+    }
+  }
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => {
+    child.once("exit", () => resolve());
+    child.once("error", () => resolve());
+  });
+}

@@ -1,0 +1,130 @@
+// A running `weft run` becomes the Weft that is installed now (SIGUSR2) on both sides of a pair
+// under load: no request fails, nobody's connection is reset, the program beside it never notices.
+
+import assert from "node:assert/strict";
+import { readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import path from "node:path";
+import { test, type TestContext } from "node:test";
+import { canReplaceProcess, freePort } from "@weft/runtime";
+import { describeFailures, SteadyLoad } from "../harness/load.ts";
+import { Mesh, nodeBin, root, type RunningWorkload, weftBin } from "../harness/mesh.ts";
+import { eventually, start } from "../harness/processes.ts";
+
+const echo = [nodeBin, path.join(root, "test/harness/echo.mjs")];
+const chatty = [nodeBin, path.join(root, "test/harness/chatty.mjs")];
+const drainMs = 2_000;
+const drain = ["--drain", `${drainMs}ms`];
+
+/** A kept connection, and what became of it. */
+class Kept {
+  readonly socket: Socket;
+  text = "";
+  endedAtMs = 0;
+  error = "";
+
+  constructor(context: TestContext, port: number) {
+    this.socket = connect({ host: "127.0.0.1", port });
+    context.after(() => this.socket.destroy());
+    this.socket.on("data", (bytes: Buffer) => (this.text += bytes.toString()));
+    this.socket.on("end", () => (this.endedAtMs = performance.now()));
+    this.socket.on("error", (error) => (this.error = error.message));
+  }
+
+  async ask(): Promise<string> {
+    this.text = "";
+    this.socket.write("GET / HTTP/1.1\r\nhost: catalog\r\n\r\n");
+    return await eventually("an answer", () => (/\r\n\r\n/.test(this.text) ? this.text : null));
+  }
+}
+
+/** The environment is the one it was started with, as whatever it is now. */
+function becameNew(workload: RunningWorkload): boolean {
+  return readFileSync(`/proc/${workload.pid}/environ`, "utf8").includes("WEFT_HANDOVER=");
+}
+
+test("an upgrade in place under load on both sides of a pair", {
+  timeout: 120_000,
+  skip: canReplaceProcess() ? false : "without FFI there is none",
+}, async (context) => {
+  const mesh = await Mesh.open(context);
+  const port = await freePort();
+  const catalog = await mesh.run({ service: "catalog", port, flags: drain, command: echo });
+  await mesh.ready("catalog", 1);
+  const flags = ["--upstream", "catalog", ...drain];
+  const web = await mesh.run({ service: "web", port: null, flags, command: chatty });
+  const variable = await web.printed(/"WEFT_UPSTREAM_CATALOG":"127.0.0.1:(\d+)"/);
+  const upstream = Number(variable[1]);
+  await eventually("the first answer", async () => {
+    const answer = await fetch(`http://127.0.0.1:${upstream}/`);
+    return answer.ok ? true : null;
+  });
+
+  const idle = new Kept(context, upstream);
+  const used = new Kept(context, upstream);
+  assert.match(await idle.ask(), /^HTTP\/1\.1 200/);
+  assert.doesNotMatch(await used.ask(), /connection: close/i);
+
+  const load = new SteadyLoad({ port: upstream, ratePerSecond: 500, connections: 32 });
+  const begunMs = performance.now();
+  web.child.kill("SIGUSR2");
+  catalog.child.kill("SIGUSR2");
+  await web.printed(/the new process serves; this one drains/);
+  assert.equal(`${idle.endedAtMs}${idle.error}`, "0", "idle, and not closed");
+  // It lives on in the old process, and is told with its next answer.
+  const last = await used.ask();
+  assert.match(last, /^HTTP\/1\.1 200/);
+  assert.match(last, /\r\nconnection: close\r\n/i);
+  for (const workload of [web, catalog]) {
+    await workload.printed(/the upgrade is done; the bridge drains/);
+    assert.ok(becameNew(workload), "it runs the new program in the same process");
+  }
+  assert.ok(idle.endedAtMs - begunMs >= drainMs, "an idle connection stays for the drain time");
+  assert.equal(idle.error, "");
+  await eventually("the bridges have gone", () => {
+    const stat = (pid: number): string =>
+      readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+    // The program and its guard.
+    return [web, catalog].every(({ pid }) => stat(pid).split(" ").length === 2) ? true : null;
+  });
+  await load.stop();
+  assert.ok(load.outcomes.length > 1_000, `${load.outcomes.length} requests`);
+  assert.equal(describeFailures(load.failures()), "");
+
+  const { items } = await mesh.json<{ items: unknown[] }>("get", "workloads");
+  assert.equal(items.length, 2, "the same workloads as before");
+  // The adopted program is still ours to stop, and its end is ours.
+  await catalog.stop();
+  assert.equal(catalog.child.exitCode, 0, catalog.output());
+  await assert.rejects(fetch(`http://127.0.0.1:${port}/`));
+  assert.doesNotMatch(`${web.output()}${catalog.output()}`, / error /);
+});
+
+test("an installation that does not work changes nothing; a control plane that is away neither", {
+  timeout: 90_000,
+  skip: canReplaceProcess() ? false : "without FFI there is none",
+}, async (context) => {
+  const mesh = await Mesh.open(context);
+  const port = await freePort();
+  const installed = path.join(mesh.dir, "weft");
+  symlinkSync(weftBin, installed);
+  const args = ["run", "--service", "catalog", "--port", String(port), "--drain", "1s"];
+  const options = { env: mesh.environment };
+  const catalog = start(context, installed, [...args, "--", ...echo], options);
+  await mesh.ready("catalog", 1);
+
+  rmSync(installed);
+  writeFileSync(installed, "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+  catalog.child.kill("SIGUSR2");
+  await catalog.printed(/error the upgrade failed; this process serves on .*upgrade-failed/);
+
+  rmSync(installed);
+  symlinkSync(weftBin, installed);
+  mesh.control?.child.kill("SIGSTOP");
+  context.after(() => mesh.control?.child.kill("SIGCONT"));
+  catalog.child.kill("SIGUSR2");
+  await catalog.printed(/the upgrade is done/, 45_000);
+  mesh.control?.child.kill("SIGCONT");
+  await mesh.ready("catalog", 1);
+  assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
+});
