@@ -42,7 +42,9 @@ function message(text: string): Buffer {
 function serve(mesh: Mesh): void {
   mesh.program("catalog-1").onRequest = (request, response, body) => {
     response.writeHead(200, { "content-type": "application/grpc+proto", trailer: "grpc-status" });
-    response.write(message(`${request.headers["content-type"]} ${request.headers["te"]}`));
+    response.write(
+      message(`${String(request.headers["content-type"])} ${String(request.headers["te"])}`),
+    );
     response.write(message(body));
     response.addTrailers({ "grpc-status": "5", "grpc-message": "no such item" });
     response.end();

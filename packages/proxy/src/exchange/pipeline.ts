@@ -93,11 +93,7 @@ export function route(x: Exchange): void {
   if (request.upgrade !== "" && !mayUpgrade(x, row)) request.upgrade = "";
 
   // How long it may take.
-  const timeoutMs = x.isGrpc ? deadlineMs(x, row.timeoutMs) : row.timeoutMs;
-  if (timeoutMs !== null) {
-    if (timeoutMs <= 0) return reply(x, Flag.UpstreamTimeout);
-    x.setRequestTimer(timeoutMs);
-  }
+  if (!mayTakeTime(x, row)) return reply(x, Flag.UpstreamTimeout);
 
   // Where it goes.
   const weighted = chooseCluster(row.clusters ?? [], row.weightTotal, thread.random.next());
@@ -174,6 +170,14 @@ function giveUp(x: Exchange, flag: Flag): void {
   const { attempt } = x;
   attempt?.cancel();
   reply(x, flag);
+}
+
+/** Sets the request's time; false: it is over already. */
+function mayTakeTime(x: Exchange, row: RouteRow): boolean {
+  const timeoutMs = x.isGrpc ? deadlineMs(x, row.timeoutMs) : row.timeoutMs;
+  if (timeoutMs === null) return true;
+  if (timeoutMs > 0) x.setRequestTimer(timeoutMs);
+  return timeoutMs > 0;
 }
 
 /** What came is not what the request said it would be. */
