@@ -22,21 +22,29 @@ export interface LoadOptions {
   /** Requests a second over all connections. */
   readonly rate: number;
   readonly seconds: number;
+  readonly path: string;
   readonly logFile: string;
+  /** Content of a call when it is gRPC, null for HTTP/1.1. */
+  readonly messageFile: string | null;
 }
 
 const run = promisify(execFile);
 
 export async function measure(peer: RunningPeer, options: LoadOptions): Promise<Measured> {
-  const { connections, logFile, rate, seconds } = options;
+  const { connections, logFile, messageFile, rate, seconds } = options;
+  const protocol =
+    messageFile === null
+      ? ["--h1"]
+      : ["-m10", "-d", messageFile, "-H", "content-type: application/grpc", "-H", "te: trailers"];
   const before = cpu(peer.pids);
   const begun = performance.now();
   await run(
     "h2load",
     [
-      ...["--h1", "-t1", "-c", String(connections), "-n", String(Math.round(rate * seconds))],
+      ...[...protocol, "-t1", "-c", String(connections)],
+      ...["-n", String(Math.round(rate * seconds))],
       ...["--rps", String(rate / connections), "--log-file", logFile],
-      `http://127.0.0.1:${peer.port}${peer.path}`,
+      `http://127.0.0.1:${peer.port}${options.path}`,
     ],
     { timeout: seconds * 3000 + 20_000, maxBuffer: 1 << 24 },
   );

@@ -1,24 +1,22 @@
 // What a measurement needs of a proxy: start it in front of the origin, know its processes, end it.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-
-export type Scenario = "one-hop" | "pair";
+import { promisify } from "node:util";
+import type { Topology } from "./scenarios/scenario.ts";
 
 export interface RunningPeer {
   /** Where the client sends. */
   readonly port: number;
-  /** Path of a request that the origin answers. */
-  readonly path: string;
   /** The processes whose CPU counts. */
   readonly pids: readonly number[];
   stop(): Promise<void>;
 }
 
 export interface PeerOptions {
-  readonly scenario: Scenario;
+  readonly topology: Topology;
   readonly originPort: number;
   /** An empty folder of its own. */
   readonly dir: string;
@@ -26,8 +24,8 @@ export interface PeerOptions {
 
 export interface Peer {
   readonly name: string;
-  readonly scenarios: readonly Scenario[];
-  /** Null when it cannot run here; the reason goes to `why`. */
+  readonly topologies: readonly Topology[];
+  /** Its version, or why it cannot run here. */
   find(): { version: string } | { why: string };
   start(options: PeerOptions): Promise<RunningPeer>;
 }
@@ -96,4 +94,24 @@ export async function answering(port: number, path: string, timeoutMs = 30_000):
     if (performance.now() > deadline) throw new Error(`port ${port} does not answer 200: ${last}`);
     await delay(100);
   }
+}
+
+const run = promisify(execFile);
+
+/** Resolves when a call by HTTP/2 without TLS is answered 200. */
+export async function answeringGrpc(port: number, timeoutMs = 30_000): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const url = `http://127.0.0.1:${port}/bench.Echo/Unary`;
+    const call = ["-n", "1", "-c", "1", "-T", "2", "-H", "content-type: application/grpc", url];
+    const { stdout } = await run("h2load", call).catch(() => ({ stdout: "" }));
+    if (stdout.includes("status codes: 1 2xx")) return;
+    if (performance.now() > deadline) throw new Error(`port ${port} answers no call`);
+    await delay(100);
+  }
+}
+
+/** Resolves when the proxy at `port` reaches its origin. */
+export function ready(topology: Topology, port: number): Promise<void> {
+  return topology === "grpc-pair" ? answeringGrpc(port) : answering(port, "/");
 }

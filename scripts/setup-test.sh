@@ -24,6 +24,7 @@ debian prometheus promtool
 debian curl curl
 debian python3 python3
 debian nghttp2-client h2load
+debian nghttp2-server nghttpd
 debian bind9-dnsutils dig
 debian postgresql psql
 debian redis-server redis-server

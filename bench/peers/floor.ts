@@ -11,7 +11,7 @@ const binary = path.join(cache, "floor");
 
 export const floor: Peer = {
   name: "floor",
-  scenarios: ["one-hop"],
+  topologies: ["one-hop"],
   find() {
     mkdirSync(cache, { recursive: true });
     try {
@@ -28,6 +28,6 @@ export const floor: Peer = {
     const port = await freePort();
     const pid = crew.spawn(binary, [String(port), String(originPort)]);
     await answering(port, "/");
-    return { port, path: "/", pids: [pid], stop: () => crew.stop() };
+    return { port, pids: [pid], stop: () => crew.stop() };
   },
 };

@@ -5,10 +5,23 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { freePort } from "@weft/runtime";
 import { makeCertificates } from "../certificates.ts";
-import { answering, Crew, type Peer, type PeerOptions } from "../peer.ts";
+import { ready, Crew, type Peer, type PeerOptions } from "../peer.ts";
+import type { Topology } from "../scenarios/scenario.ts";
 
 // HTTP/2 has no reason phrase, and h2load does not take a status line without one.
-const reason = "http-response set-status 200 reason OK if { status 200 }";
+const reason = "  http-response set-status 200 reason OK if { status 200 }\n";
+
+/** How the two sides speak: with each other, and with client and origin. */
+function pairOf(topology: Topology): Record<"mode" | "between" | "plain" | "edit", string> {
+  if (topology === "tcp-pair") return { mode: "tcp", between: "", plain: "", edit: "" };
+  const isGrpc = topology === "grpc-pair";
+  return {
+    mode: "http",
+    between: "alpn h2",
+    plain: isGrpc ? "proto h2" : "",
+    edit: isGrpc ? "" : reason,
+  };
+}
 
 const head = `global
   nbthread 1
@@ -24,7 +37,7 @@ defaults
 
 async function startHaproxy(options: PeerOptions): Promise<Awaited<ReturnType<Peer["start"]>>> {
   const crew = new Crew();
-  const { dir, originPort, scenario } = options;
+  const { dir, originPort, topology } = options;
   const port = await freePort();
   const launch = (name: string, text: string): number => {
     const file = path.join(dir, `${name}.cfg`);
@@ -33,7 +46,7 @@ async function startHaproxy(options: PeerOptions): Promise<Awaited<ReturnType<Pe
   };
   const pids: number[] = [];
   const server = `server s 127.0.0.1`;
-  if (scenario === "one-hop") {
+  if (topology === "one-hop") {
     pids.push(
       launch(
         "one",
@@ -43,24 +56,23 @@ async function startHaproxy(options: PeerOptions): Promise<Awaited<ReturnType<Pe
   } else {
     const certs = makeCertificates(dir);
     const inner = await freePort();
+    const both = `ssl crt ${certs.both} ca-file ${certs.ca} verify required`;
+    const { mode, between, plain, edit } = pairOf(topology);
+    const side = (bind: string, server: string): string =>
+      `frontend f\n  mode ${mode}\n  bind 127.0.0.1:${bind}\n  default_backend b\nbackend b\n  mode ${mode}\n  server s 127.0.0.1:${server}\n`;
+    const toInner = `${inner} ${both} verifyhost bench sni str(bench) ${between}`;
     pids.push(
-      launch(
-        "in",
-        `frontend f\n  bind 127.0.0.1:${inner} ssl crt ${certs.both} ca-file ${certs.ca} verify required alpn h2\n  default_backend b\nbackend b\n  ${server}:${originPort}\n`,
-      ),
-      launch(
-        "out",
-        `frontend f\n  bind 127.0.0.1:${port}\n  ${reason}\n  default_backend b\nbackend b\n  ${server}:${inner} ssl crt ${certs.both} ca-file ${certs.ca} verify required verifyhost bench sni str(bench) alpn h2\n`,
-      ),
+      launch("in", side(`${inner} ${both} ${between}`, `${originPort} ${plain}`)),
+      launch("out", side(`${port} ${plain}`, toInner).replace("  default", `${edit}  default`)),
     );
   }
-  await answering(port, "/");
-  return { port, path: "/", pids, stop: () => crew.stop() };
+  await ready(topology, port);
+  return { port, pids, stop: () => crew.stop() };
 }
 
 export const haproxy: Peer = {
   name: "haproxy",
-  scenarios: ["one-hop", "pair"],
+  topologies: ["one-hop", "pair", "grpc-pair", "tcp-pair"],
   find() {
     try {
       const text = execFileSync("haproxy", ["-v"]).toString();

@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { freePort } from "@weft/runtime";
 import { makeCertificates } from "../certificates.ts";
-import { answering, Crew, type Peer, type PeerOptions } from "../peer.ts";
+import { ready, Crew, type Peer, type PeerOptions } from "../peer.ts";
 
 export function nginxConfiguration(dir: string, http: string): string {
   return `daemon off; master_process off; worker_processes 1;
@@ -31,6 +31,13 @@ export const nginxPath = (): string => {
   return "";
 };
 
+/** gRPC to gRPC, over TLS when there are lines for it. */
+function grpcProxy(listen: string, upstream: string, origin: string, tls = ""): string {
+  const scheme = tls === "" ? "grpc" : "grpcs";
+  return `upstream ${upstream} { server ${origin}; keepalive 128; keepalive_requests 100000000; }
+server { listen ${listen} http2; location / { grpc_pass ${scheme}://${upstream}; ${tls} } }`;
+}
+
 function proxy(listen: string, upstream: string, origin: string, tls = ""): string {
   const scheme = tls === "" ? "http" : "https";
   return `upstream ${upstream} { server ${origin}; keepalive 128; keepalive_requests 100000000; }
@@ -40,7 +47,7 @@ proxy_set_header Connection ""; proxy_set_header Host $host; ${tls} } }`;
 
 async function startNginx(options: PeerOptions): Promise<Awaited<ReturnType<Peer["start"]>>> {
   const crew = new Crew();
-  const { dir, originPort, scenario } = options;
+  const { dir, originPort, topology } = options;
   const port = await freePort();
   const launch = (name: string, http: string): number => {
     const own = path.join(dir, name);
@@ -49,28 +56,40 @@ async function startNginx(options: PeerOptions): Promise<Awaited<ReturnType<Peer
     return crew.spawn(nginxPath(), ["-p", own, "-c", path.join(own, "nginx.conf")]);
   };
   const pids: number[] = [];
-  if (scenario === "one-hop") {
+  if (topology === "one-hop") {
     pids.push(launch("one", proxy(`127.0.0.1:${port}`, "origin", `127.0.0.1:${originPort}`)));
   } else {
     const certs = makeCertificates(dir);
     const inner = await freePort();
+    const isGrpc = topology === "grpc-pair";
+    const pass = isGrpc ? grpcProxy : proxy;
     const client = `proxy_ssl_certificate ${certs.cert}; proxy_ssl_certificate_key ${certs.key};
 proxy_ssl_trusted_certificate ${certs.ca}; proxy_ssl_verify on;
 proxy_ssl_name bench; proxy_ssl_session_reuse on;`;
-    const server = proxy(`127.0.0.1:${inner} ssl`, "origin", `127.0.0.1:${originPort}`).replace(
+    const server = pass(`127.0.0.1:${inner} ssl`, "origin", `127.0.0.1:${originPort}`).replace(
       "location /",
       `ssl_certificate ${certs.cert}; ssl_certificate_key ${certs.key}; ssl_client_certificate ${certs.ca}; ssl_verify_client on; location /`,
     );
     pids.push(launch("in", server));
-    pids.push(launch("out", proxy(`127.0.0.1:${port}`, "inner", `127.0.0.1:${inner}`, client)));
+    pids.push(
+      launch(
+        "out",
+        pass(
+          `127.0.0.1:${port}`,
+          "inner",
+          `127.0.0.1:${inner}`,
+          isGrpc ? client.replaceAll("proxy_ssl", "grpc_ssl") : client,
+        ),
+      ),
+    );
   }
-  await answering(port, "/");
-  return { port, path: "/", pids, stop: () => crew.stop() };
+  await ready(topology, port);
+  return { port, pids, stop: () => crew.stop() };
 }
 
 export const nginx: Peer = {
   name: "nginx",
-  scenarios: ["one-hop", "pair"],
+  topologies: ["one-hop", "pair", "grpc-pair"],
   find() {
     const file = nginxPath();
     if (file === "") return { why: "nginx is not installed" };

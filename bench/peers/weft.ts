@@ -4,21 +4,29 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { freePort } from "@weft/runtime";
-import { answering, Crew, listening, type Peer, type PeerOptions } from "../peer.ts";
+import { answering, Crew, listening, ready, type Peer, type PeerOptions } from "../peer.ts";
+import type { Topology } from "../scenarios/scenario.ts";
 
 const here = path.resolve(import.meta.dirname, "../..");
 
-const service = (originPort: number, scenario: string): object[] => [
+const protocols: Readonly<Record<Topology, string>> = {
+  "one-hop": "http",
+  pair: "http",
+  "grpc-pair": "grpc",
+  "tcp-pair": "tcp",
+};
+
+const service = (originPort: number, topology: Topology): object[] => [
   {
     apiVersion: "v1",
     kind: "Service",
     metadata: { name: "origin", namespace: "default" },
     spec: {
-      ports: [{ name: "http", port: 80, targetPort: "http", appProtocol: "http" }],
-      ...(scenario === "pair" ? { selector: { "weft.dev/service": "origin" } } : {}),
+      ports: [{ name: "http", port: 80, targetPort: "http", appProtocol: protocols[topology] }],
+      ...(topology !== "one-hop" ? { selector: { "weft.dev/service": "origin" } } : {}),
     },
   },
-  ...(scenario === "pair"
+  ...(topology !== "one-hop"
     ? []
     : [
         {
@@ -52,7 +60,7 @@ async function startWeft(
   root: string,
   options: PeerOptions,
 ): Promise<Awaited<ReturnType<Peer["start"]>>> {
-  const { dir, originPort, scenario } = options;
+  const { dir, originPort, topology } = options;
   const bin = path.join(root, "node_modules/.bin/weft");
   const crew = new Crew();
   const [api, xds] = [await freePort(), await freePort()];
@@ -66,10 +74,10 @@ async function startWeft(
   };
   crew.spawn(bin, ["up", "--listen", `127.0.0.1:${api}`, "--xds", `127.0.0.1:${xds}`], environment);
   await answering(api, "/readyz");
-  for (const object of service(originPort, scenario))
+  for (const object of service(originPort, topology))
     await create(`http://127.0.0.1:${api}`, object);
   const pids: number[] = [];
-  if (scenario === "pair") {
+  if (topology !== "one-hop") {
     const flags = ["sidecar", "--service", "origin", "--port", String(originPort)];
     pids.push(crew.spawn(bin, flags, environment));
   }
@@ -92,8 +100,8 @@ async function startWeft(
   const address = await fileText(path.join(dir, "address"));
   const port = Number(address.trim().split(":")[1]);
   await listening(port);
-  await answering(port, "/");
-  return { port, path: "/", pids, stop: () => crew.stop() };
+  await ready(topology, port);
+  return { port, pids, stop: () => crew.stop() };
 }
 
 async function fileText(file: string): Promise<string> {
@@ -113,7 +121,7 @@ async function fileText(file: string): Promise<string> {
 export function weftOf(root: string, name: string): Peer {
   return {
     name,
-    scenarios: ["one-hop", "pair"],
+    topologies: ["one-hop", "pair", "grpc-pair", "tcp-pair"],
     find() {
       const text = readFileSync(path.join(root, "packages/cli/package.json"), "utf8");
       return { version: (JSON.parse(text) as { version: string }).version };
