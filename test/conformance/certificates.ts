@@ -49,12 +49,16 @@ export class TestAuthority {
   }
 
   /** An SVID for that SPIFFE ID; `uris` other than one make a certificate that is no SVID. */
-  async issue(spiffeId: string, uris: readonly string[] = [spiffeId]): Promise<ProxyIdentity> {
+  async issue(
+    spiffeId: string,
+    uris: readonly string[] = [spiffeId],
+    lifeMs: number = hourMs,
+  ): Promise<ProxyIdentity> {
     const keys = (await webcrypto.subtle.generateKey(algorithm, true, [
       "sign",
       "verify",
     ])) as unknown as CryptoKeyPair;
-    const notAfter = new Date(Date.now() + hourMs);
+    const notAfter = new Date(Date.now() + lifeMs);
     const leaf = await X509CertificateGenerator.create({
       subject: "",
       issuer: this.#root.subject,

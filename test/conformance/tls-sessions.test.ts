@@ -18,6 +18,7 @@ import {
 import { TestAuthority } from "./certificates.ts";
 
 let authority: TestAuthority;
+const ticketKeys = Buffer.alloc(48, 7);
 
 before(async () => {
   authority = await TestAuthority.create();
@@ -37,7 +38,7 @@ async function serve(
     context,
     alpnProtocols: ["http/1.1"],
     handshakeTimeoutMs: 5000,
-    ticketKeys: Buffer.alloc(48, 7),
+    ticketKeys,
     onFailed: (code) => peers.push(`failed ${code}`),
     onSecure(socket) {
       open.push(socket);
@@ -114,7 +115,7 @@ function echo(
         socket.destroy();
         resolve({ text, isResumed, session: next });
       },
-      onEnd() {},
+      onEnd: () => socket.destroySoon(),
       onDrain() {},
       onClosed: (code) => resolve({ text: `closed ${code}`, isResumed, session: next }),
     };
@@ -163,15 +164,56 @@ test("a session resumes under the identity it was made with, and not under the n
   const own = await contextFor(client);
   const first = await echo(running.port, own, [server]);
   assert.ok(first.session !== null);
-  const second = await echo(running.port, own, [server], first.session);
-  assert.equal(second.text, "hello");
-  assert.equal(second.isResumed, true);
+  let session = first.session;
+  let resumedCount = 0;
+  for (let i = 0; i < 5; i++) {
+    const next = await echo(running.port, own, [server], session);
+    assert.equal(next.text, "hello");
+    if (next.isResumed) resumedCount++;
+    session = next.session ?? session;
+  }
+  assert.equal(resumedCount, 5);
   assert.equal(running.peers.at(-1), client, "the peer is known in a resumed session too");
-  running.tls.setContext(await contextFor(server), Buffer.alloc(48, 8));
-  const third = await echo(running.port, own, [server], second.session ?? first.session);
+  // With the same ticket keys: what refuses the ticket is the generation it is bound to.
+  running.tls.setContext(await contextFor(server), ticketKeys);
+  const third = await echo(running.port, own, [server], session);
   assert.equal(third.text, "hello");
   assert.equal(third.isResumed, false);
   running.close();
+});
+
+test("a new trust bundle refuses the old tickets, with the same certificate", async () => {
+  const other = await TestAuthority.create();
+  const issued = await authority.issue(server);
+  const running = await serve(createTlsContext(issued));
+  const own = await contextFor(client);
+  const { session } = await echo(running.port, own, [server]);
+  assert.equal((await echo(running.port, own, [server], session)).isResumed, true);
+  const rootsPem = `${issued.rootsPem}\n${other.rootsPem}`;
+  running.tls.setContext(createTlsContext({ ...issued, rootsPem }), ticketKeys);
+  const outcome = await echo(running.port, own, [server], session);
+  assert.deepEqual([outcome.text, outcome.isResumed], ["hello", false]);
+  running.close();
+});
+
+test("a session lives no longer than the leaf, and no longer than an hour", async () => {
+  const short = createTlsContext(await authority.issue(server, [server], 90_000));
+  assert.ok(short.sessionSeconds > 80 && short.sessionSeconds <= 90, `${short.sessionSeconds}`);
+  const long = createTlsContext(await authority.issue(server, [server], 24 * 3_600_000));
+  assert.equal(long.sessionSeconds, 3600);
+});
+
+test("a peer whose leaf has ended since resumes nothing", async () => {
+  const running = await serve(await contextFor(server));
+  const own = createTlsContext(await authority.issue(client, [client], 2_000));
+  const { session, text } = await echo(running.port, own, [server]);
+  assert.equal(text, "hello");
+  const endsAtMs = performance.now() + 2_100;
+  while (performance.now() < endsAtMs) await new Promise((resolve) => setTimeout(resolve, 50));
+  const late = await echo(running.port, own, [server], session);
+  running.close();
+  assert.notEqual(late.text, "hello");
+  assert.equal(running.peers.at(-1), "failed CERT_HAS_EXPIRED");
 });
 
 test("renewal changes new handshakes and leaves open connections alone", async () => {

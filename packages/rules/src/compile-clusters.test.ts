@@ -226,6 +226,21 @@ test("protocol options: idle time, requests per connection, HTTP/2", () => {
   assert.equal(row.idleTimeoutMs, null);
   assert.equal(row.requestsPerConnectionMax, 10);
   assert.equal(clusterOf(httpOptions(explicit("httpProtocolOptions"))).isHttp2, false);
+  const auto = { upstreamProtocolOptions: { $case: "autoConfig", autoConfig: {} } };
+  assert.equal(clusterOf(httpOptions(auto)).isHttp2, false, "until the endpoint says so");
+});
+
+test("the protocol of a cluster of the mesh says what is offered, else the message", () => {
+  const offered = (protocol: string | null): unknown => {
+    const fields = protocol === null ? {} : { "dev.weft": { protocol } };
+    const row = clusterOf({ transportSocket: mtls([]), metadata: { filterMetadata: fields } });
+    return row.transports[0]?.tls?.alpn;
+  };
+  for (const protocol of ["http", "http2", "grpc"]) {
+    assert.deepEqual(offered(protocol), ["h2", "http/1.1"]);
+  }
+  assert.deepEqual(offered("tcp"), []);
+  assert.deepEqual(offered(null), ["http/1.1"]);
 });
 
 test("what the built-in proxy cannot do is refused by name", () => {
@@ -233,6 +248,8 @@ test("what the built-in proxy cannot do is refused by name", () => {
     metadata: { filterMetadata: { "dev.weft": fields } },
   });
   const thresholds = { thresholds: [{}, { priority: 1 }] };
+  const autoConfig = { http3ProtocolOptions: {} };
+  const http3 = { upstreamProtocolOptions: { $case: "autoConfig", autoConfig } };
   const cases: [object, RegExp][] = [
     [{ clusterDiscoveryType: { $case: "type", type: 1 } }, /Cluster c: type: must be EDS/],
     [{ lbPolicy: 2 }, /lb_policy: not supported/],
@@ -253,6 +270,7 @@ test("what the built-in proxy cannot do is refused by name", () => {
       /enforcing_consecutive_5xx: must be 0 or 100/,
     ],
     [httpOptions({}), /explicit_http_config: must be given/],
+    [httpOptions(http3), /auto_config\.http3_protocol_options: not supported/],
     [
       { typedExtensionProtocolOptions: { other: { typeUrl: "x/y" } } },
       /typed_extension_protocol_options\["other"\]: not supported/,

@@ -61,6 +61,8 @@ export function compileCluster(bytes: Uint8Array, scope: Scope): ClusterRow | nu
     kind === "static" && message.loadAssignment !== undefined
       ? compileInlineEndpoints(message.loadAssignment, scope.at("load_assignment"))
       : null;
+  const spoken = compileProtocol(message, scope);
+  const protocol = weft.oneOf<Protocol>("protocol", protocols);
   const row = new ClusterRow({
     name: message.name,
     kind,
@@ -72,11 +74,11 @@ export function compileCluster(bytes: Uint8Array, scope: Scope): ClusterRow | nu
     ...compileBalancing(message, weft, scope),
     ...compileLimits(message.circuitBreakers, weft, scope.at("circuit_breakers")),
     outlier: compileOutlier(message.outlierDetection, scope.at("outlier_detection")),
-    transports: compileTransports(message, scope),
-    ...compileProtocol(message, scope),
+    transports: compileTransports(message, protocol, scope),
+    ...spoken,
     service: weft.text("service"),
     namespace: weft.text("namespace"),
-    protocol: weft.oneOf<Protocol>("protocol", protocols),
+    protocol,
     requireMtls: weft.flag("requireMtls"),
   });
   weft.finish();
@@ -290,16 +292,35 @@ function enforced(count: number | undefined, percent: number, scope: Scope): num
 /**
  * Matches in order; after them, or without any, the cluster's own socket, for every other endpoint.
  */
-function compileTransports(message: Cluster, scope: Scope): readonly TransportRow[] {
+function compileTransports(
+  message: Cluster,
+  protocol: Protocol | null,
+  scope: Scope,
+): readonly TransportRow[] {
+  const alpn = protocol === null ? null : protocolAlpn[protocol];
   const transports = message.transportSocketMatches.map((one, i) => {
     const at = scope.item("transport_socket_matches", i);
-    const tls = compileUpstreamSocket(one.transportSocket, at.at("transport_socket"));
+    const tls = compileUpstreamSocket(one.transportSocket, alpn, at.at("transport_socket"));
     return new TransportRow(one.name, textPairs(one.match, at.at("match")), tls);
   });
   if (transports.some((transport) => transport.match.length === 0)) return transports;
-  const tls = compileUpstreamSocket(message.transportSocket, scope.at("transport_socket"));
+  const tls = compileUpstreamSocket(message.transportSocket, alpn, scope.at("transport_socket"));
   return [...transports, new TransportRow("default", [], tls)];
 }
+
+const httpAlpn = ["h2", "http/1.1"];
+
+/**
+ * What a cluster of the mesh offers. Its message cannot always say so: Envoy chooses by the answer
+ * only where no endpoint is plaintext.
+ */
+const protocolAlpn: Readonly<Record<Protocol, readonly string[]>> = {
+  http: httpAlpn,
+  http2: httpAlpn,
+  grpc: httpAlpn,
+  tcp: [],
+  auto: httpAlpn,
+};
 
 const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
@@ -331,25 +352,34 @@ function compileHttpOptions(bytes: Uint8Array, scope: Scope): ProtocolFields {
   if (common !== undefined) {
     at.refuseOthers(common, new Set(["idleTimeout", "maxRequestsPerConnection"]));
   }
+  return {
+    isHttp2: speaksHttp2(options, scope),
+    idleTimeoutMs: limitMs(common?.idleTimeout, idleTimeoutMsDefault, at.at("idle_timeout")),
+    requestsPerConnectionMax: common?.maxRequestsPerConnection || null,
+  };
+}
+
+/** Without an answer by ALPN: HTTP/1.1 unless HTTP/2 is what the cluster speaks. */
+function speaksHttp2(options: HttpProtocolOptions, scope: Scope): boolean {
   const upstream = options.upstreamProtocolOptions;
+  if (upstream?.$case === "autoConfig") {
+    scope.at("auto_config").refuseOthers(upstream.autoConfig, new Set());
+    return false;
+  }
   const spoken =
     upstream?.$case === "explicitHttpConfig"
       ? upstream.explicitHttpConfig.protocolConfig
       : undefined;
-  const protocolAt = scope.at("explicit_http_config");
+  const at = scope.at("explicit_http_config");
   switch (spoken?.$case) {
     case "httpProtocolOptions":
-      protocolAt.at("http_protocol_options").refuseOthers(spoken.httpProtocolOptions, new Set());
-      break;
+      at.at("http_protocol_options").refuseOthers(spoken.httpProtocolOptions, new Set());
+      return false;
     case "http2ProtocolOptions":
-      protocolAt.at("http2_protocol_options").refuseOthers(spoken.http2ProtocolOptions, new Set());
-      break;
+      at.at("http2_protocol_options").refuseOthers(spoken.http2ProtocolOptions, new Set());
+      return true;
     default:
-      protocolAt.refuse("must be given, for HTTP/1.1 or HTTP/2");
+      at.refuse("must be given, for HTTP/1.1 or HTTP/2");
+      return false;
   }
-  return {
-    isHttp2: spoken?.$case === "http2ProtocolOptions",
-    idleTimeoutMs: limitMs(common?.idleTimeout, idleTimeoutMsDefault, at.at("idle_timeout")),
-    requestsPerConnectionMax: common?.maxRequestsPerConnection || null,
-  };
 }

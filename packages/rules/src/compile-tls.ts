@@ -18,9 +18,10 @@ import { typeName } from "./typed-config.ts";
 const types = "envoy.extensions.transport_sockets";
 const rawBuffer = `${types}.raw_buffer.v3.RawBuffer`;
 
-/** Null for plaintext, and after a refusal. */
+/** Null for plaintext, and after a refusal. `alpn` is offered in place of the message's own. */
 export function compileUpstreamSocket(
   message: TransportSocket | undefined,
+  alpn: readonly string[] | null,
   scope: Scope,
 ): UpstreamTlsRow | null {
   const config = message?.configType?.typedConfig;
@@ -36,7 +37,13 @@ export function compileUpstreamSocket(
   if (common.rootsSecret === null) {
     return scope.at("common_tls_context").refuse("names no roots that the endpoint must chain to");
   }
-  return new UpstreamTlsRow({ ...common, rootsSecret: common.rootsSecret, sni: context.sni });
+  const { rootsSecret } = common;
+  return new UpstreamTlsRow({
+    ...common,
+    alpn: alpn ?? common.alpn,
+    rootsSecret,
+    sni: context.sni,
+  });
 }
 
 /** Null for plaintext, and after a refusal. */

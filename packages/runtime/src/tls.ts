@@ -3,7 +3,7 @@
 // never checked. Resumption skips chain verification, so sessions live only as long as the context
 // they were made with.
 
-import { createHash, type X509Certificate } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import {
   connect,
@@ -35,7 +35,12 @@ export interface TlsContext {
   readonly identity: TlsIdentity;
   /** Names identity and bundle; tickets of another generation are not accepted. */
   readonly generation: string;
+  /** How long its sessions may be resumed: never beyond its leaf. */
+  readonly sessionSeconds: number;
 }
+
+/** Resumption skips the chain: what changed since shows at the latest after so long. */
+const sessionSecondsMax = 3600;
 
 /**
  * `ticketKeys` (48 bytes) shared by the threads of one proxy lets them resume each other's
@@ -55,7 +60,9 @@ export function createTlsContext(identity: TlsIdentity, ticketKeys?: Buffer): Tl
     sessionIdContext: generation,
     ...(ticketKeys === undefined ? {} : { ticketKeys }),
   });
-  return { secure, identity, generation };
+  const leftMs = new X509Certificate(identity.chainPem).validToDate.getTime() - Date.now();
+  const sessionSeconds = Math.max(1, Math.min(Math.floor(leftMs / 1000), sessionSecondsMax));
+  return { secure, identity, generation, sessionSeconds };
 }
 
 /** The socket below a TLS socket; without it a failed handshake is logged without an address. */
@@ -90,7 +97,14 @@ export function createTlsAcceptor(options: TlsAcceptorOptions): TlsAcceptor {
     ALPNProtocols: [...options.alpnProtocols],
     handshakeTimeout: options.handshakeTimeoutMs,
   });
-  server.on("secureConnection", (socket: TLSSocket) => options.onSecure(adoptTls(socket)));
+  server.on("secureConnection", (socket: TLSSocket) => {
+    if (!socket.isSessionReused() || peerValidUntilMs(socket) > Date.now()) {
+      return options.onSecure(adoptTls(socket));
+    }
+    const peer = socket.remoteAddress ?? "";
+    socket.destroy();
+    options.onFailed("CERT_HAS_EXPIRED", peer);
+  });
   server.on("tlsClientError", (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     const flaw = socket.authorizationError as unknown as string | null;
     const peer = (socket as Wrapping)._parent?.remoteAddress ?? "";
@@ -119,6 +133,7 @@ function contextOptions(context: TlsContext, ticketKeys: Buffer | undefined): ob
     ca: context.identity.rootsPem,
     minVersion: "TLSv1.2",
     sessionIdContext: context.generation,
+    sessionTimeout: context.sessionSeconds,
     ...(ticketKeys === undefined ? {} : { ticketKeys }),
   };
 }
@@ -141,7 +156,7 @@ export interface TlsConnectOptions {
   readonly onWrongPeer: (spiffeId: string) => void;
   /** From `sessionOf` of an earlier connection with the same context and peer. */
   readonly session: Buffer | null;
-  readonly onSession: ((session: Buffer) => void) | null;
+  readonly onSession: ((session: Buffer, validUntilMs: number) => void) | null;
 }
 
 /**
@@ -165,8 +180,16 @@ export function connectTls(options: TlsConnectOptions, owner: SocketOwner): Byte
     ...(options.session === null ? {} : { session: options.session }),
   });
   socket.setNoDelay(true);
-  if (options.onSession !== null) socket.on("session", options.onSession);
+  const { onSession } = options;
+  if (onSession !== null) {
+    socket.on("session", (session: Buffer) => onSession(session, peerValidUntilMs(socket)));
+  }
   return adoptTlsConnecting(socket, owner);
+}
+
+/** When the peer's leaf ends; a resumed session still has it. 0 without one. */
+function peerValidUntilMs(socket: TLSSocket): number {
+  return socket.getPeerX509Certificate()?.validToDate.getTime() ?? 0;
 }
 
 /** Error code of a peer that proved an identity that was not expected. */

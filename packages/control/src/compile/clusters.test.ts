@@ -12,6 +12,7 @@ import {
   trafficPolicy,
   weft,
   workload,
+  type Written,
 } from "./fixture.test.ts";
 
 const CATALOG = "catalog.shop.svc.cluster.local:80";
@@ -38,6 +39,30 @@ function identitiesOf(found: Cluster): (string | undefined)[] {
   return (defaultValidationContext?.matchTypedSubjectAltNames ?? []).map(({ matcher }) => {
     return matcher?.matchPattern?.$case === "exact" ? matcher.matchPattern.exact : undefined;
   });
+}
+
+function optionsOf(found: Cluster): HttpProtocolOptions {
+  const options = Object.values(found.typedExtensionProtocolOptions)[0];
+  return HttpProtocolOptions.decode(options?.value ?? Buffer.alloc(0));
+}
+
+/** `autoConfig`, or the protocol that is spoken whatever the endpoint says. */
+function protocolOf(found: Cluster): string | undefined {
+  const options = optionsOf(found).upstreamProtocolOptions;
+  return options?.$case === "explicitHttpConfig"
+    ? options.explicitHttpConfig.protocolConfig?.$case
+    : options?.$case;
+}
+
+/** An endpoint without a sidecar. */
+function slice(address: string): Written {
+  return {
+    kind: "EndpointSlice",
+    namespace: "shop",
+    name: "s",
+    labels: { "kubernetes.io/service-name": "catalog" },
+    rest: { addressType: "IPv4", ports: [{ port: 8080 }], endpoints: [{ addresses: [address] }] },
+  };
 }
 
 const seconds = (one: { seconds: bigint; nanos: number } | undefined): number =>
@@ -94,7 +119,7 @@ test("meshed endpoints are dialled with mutual TLS and expected by their SPIFFE 
   const found = cluster(mesh);
   const tls = tlsOf(found);
   assert.equal(tls.sni, "catalog.shop.svc.cluster.local");
-  assert.deepEqual(tls.commonTlsContext?.alpnProtocols, ["http/1.1"]);
+  assert.deepEqual(tls.commonTlsContext?.alpnProtocols, ["h2", "http/1.1"]);
   const own = tls.commonTlsContext?.tlsCertificateSdsSecretConfigs;
   assert.deepEqual(own, [{ name: "workload", sdsConfig: undefined }]);
   assert.deepEqual(identitiesOf(found), [
@@ -103,11 +128,46 @@ test("meshed endpoints are dialled with mutual TLS and expected by their SPIFFE 
   ]);
   assert.deepEqual(
     found.transportSocketMatches.map(({ name, match }) => [name, match]),
-    [
-      ["mtls", { tlsMode: "mtls" }],
-      ["plaintext", {}],
-    ],
+    [["mtls", { tlsMode: "mtls" }]],
   );
+  assert.deepEqual(found.transportSocket, found.transportSocketMatches[0]?.transportSocket);
+});
+
+test("Envoy chooses the protocol by ALPN as long as every endpoint has a sidecar", () => {
+  const mesh = new Mesh();
+  const spoken = (): unknown[] => {
+    const found = cluster(mesh);
+    const { alpnProtocols } = tlsOf(found).commonTlsContext ?? { alpnProtocols: [] };
+    const names = found.transportSocketMatches.map(({ name }) => name);
+    return [protocolOf(found), alpnProtocols, names];
+  };
+  const negotiated = ["autoConfig", ["h2", "http/1.1"], ["mtls"]];
+  const mixed = ["httpProtocolOptions", ["http/1.1"], ["mtls", "plaintext"]];
+  mesh.put(service("catalog"), workload("a", "catalog"));
+  assert.deepEqual(spoken(), negotiated);
+  mesh.put(slice("192.0.2.1"));
+  assert.deepEqual(spoken(), mixed);
+  mesh.delete({ kind: "EndpointSlice", namespace: "shop", name: "s" });
+  assert.deepEqual(spoken(), negotiated);
+  mesh.put(workload("b", "catalog", { ports: [{ name: "http", port: 8080 }] }));
+  assert.deepEqual(spoken(), mixed, "a workload without a sidecar");
+  mesh.put(peerAuthentication("n", { mtls: { mode: "Strict" } }));
+  assert.deepEqual(spoken(), [...negotiated.slice(0, 2), ["mtls", "refused"]]);
+});
+
+test("HTTP/2 services are spoken to in HTTP/2, byte streams are offered nothing", () => {
+  const rows: [string, string, string[]][] = [
+    ["grpc", "http2ProtocolOptions", ["h2", "http/1.1"]],
+    ["kubernetes.io/h2c", "http2ProtocolOptions", ["h2", "http/1.1"]],
+    ["tcp", "httpProtocolOptions", []],
+  ];
+  for (const [appProtocol, options, alpn] of rows) {
+    const mesh = new Mesh();
+    mesh.put(service("catalog", { ports: [{ port: 80, appProtocol }] }), workload("a", "catalog"));
+    const found = cluster(mesh);
+    assert.equal(protocolOf(found), options, appProtocol);
+    assert.deepEqual(tlsOf(found).commonTlsContext?.alpnProtocols, alpn, appProtocol);
+  }
 });
 
 test("a cluster without workloads trusts no certificate", () => {

@@ -12,6 +12,7 @@ import {
 import type { OutlierDetection } from "@weft/xds/messages/envoy/config/cluster/v3/outlier_detection.js";
 import {
   HttpProtocolOptions,
+  HttpProtocolOptions_AutoHttpConfig,
   HttpProtocolOptions_ExplicitHttpConfig,
 } from "@weft/xds/messages/envoy/extensions/upstreams/http/v3/http_protocol_options.js";
 import {
@@ -46,7 +47,7 @@ import {
   wideScopes,
 } from "./settings.ts";
 import { duration, fromAds, socketAddress, typed, weftMetadata } from "./typed-config.ts";
-import { transportSocketMatches } from "./upstream-tls.ts";
+import { type UpstreamExpectations, upstreamSockets } from "./upstream-tls.ts";
 
 /**
  * The service a caller named, at one of its ports: what a cluster's settings may also come from.
@@ -164,7 +165,9 @@ export function compileCluster(
   const { namespace = "", name } = service.metadata;
   const endpointsName = servicePortName(namespace, name, port.port);
   const { cluster, request } = choice.settings;
-  const { identities, requireMtls } = expectationsOf(model, service, port, options);
+  const expected = expectationsOf(model, service, port, options);
+  const { requireMtls, isAllMtls } = expected;
+  const idleMs = idleTimeoutMs(cluster, port.protocol);
   const message = Cluster.fromPartial({
     name: choice.name,
     clusterDiscoveryType: { $case: "type", type: Cluster_DiscoveryType.EDS },
@@ -175,13 +178,9 @@ export function compileCluster(
     commonLbConfig: { healthyPanicThreshold: { value: 0 } },
     circuitBreakers: { thresholds: [thresholds(choice.settings)] },
     ...outlierDetection(cluster),
-    transportSocketMatches: transportSocketMatches(
-      serviceFqdn(namespace, name),
-      identities,
-      requireMtls,
-    ),
+    ...upstreamSockets(expected, port.protocol),
     typedExtensionProtocolOptions: {
-      [HTTP_OPTIONS]: httpOptions(port.protocol, idleTimeoutMs(cluster, port.protocol)),
+      [HTTP_OPTIONS]: httpOptions(port.protocol, idleMs, requireMtls || isAllMtls),
     },
     metadata: weftMetadata({
       service: name,
@@ -204,20 +203,25 @@ function expectationsOf(
   service: Service,
   port: ServicePort,
   options: CompileOptions,
-): { identities: string[]; requireMtls: boolean } {
+): UpstreamExpectations {
   const { namespace = "", name } = service.metadata;
   const identities = new Set<string>();
+  // Slices are of endpoints without a sidecar.
+  let isAllMtls = model.slicesByService.get(objectKey(namespace, name)).size === 0;
   let requireMtls = serviceModeOf(model, objectKey(namespace, name), port).value === "Strict";
   for (const workload of membersOf(model, service)) {
     const own = workloadPortFor(port, workload);
     if (own === null) continue;
     const account = workload.spec.serviceAccount ?? "default";
     identities.add(spiffeId(options.trustDomain, namespace, account));
-    requireMtls ||= modeOf(model, workload, own).value === "Strict";
+    const mode = modeOf(model, workload, own).value;
+    requireMtls ||= mode === "Strict";
+    isAllMtls &&= own.meshPort !== undefined && mode !== "Disable";
   }
   // Nobody has the empty account: a cluster without workloads trusts no certificate.
   if (identities.size === 0) identities.add(spiffeId(options.trustDomain, namespace, ""));
-  return { identities: [...identities].sort(), requireMtls };
+  const sni = serviceFqdn(namespace, name);
+  return { sni, identities: [...identities].sort(), requireMtls, isAllMtls };
 }
 
 function thresholds({ cluster, request }: EffectiveClusterSettings) {
@@ -260,16 +264,26 @@ function outlierDetection(settings: ClusterSettings): {
   };
 }
 
-function httpOptions(protocol: ServicePort["protocol"], idleMs: number): Any {
-  const isHttp2 = protocol === "http2" || protocol === "grpc";
-  const spoken = HttpProtocolOptions_ExplicitHttpConfig.create();
-  spoken.protocolConfig = isHttp2
-    ? { $case: "http2ProtocolOptions", http2ProtocolOptions: Http2ProtocolOptions.create() }
-    : { $case: "httpProtocolOptions", httpProtocolOptions: Http1ProtocolOptions.create() };
+/** `isNegotiated`: every endpoint is asked by ALPN whether it speaks HTTP/2. */
+function httpOptions(
+  protocol: ServicePort["protocol"],
+  idleMs: number,
+  isNegotiated: boolean,
+): Any {
   const message = HttpProtocolOptions.fromPartial({
     commonHttpProtocolOptions: { idleTimeout: duration(idleMs) },
-    upstreamProtocolOptions: { $case: "explicitHttpConfig", explicitHttpConfig: spoken },
   });
+  if ((protocol === "http" || protocol === "auto") && isNegotiated) {
+    const autoConfig = HttpProtocolOptions_AutoHttpConfig.create();
+    message.upstreamProtocolOptions = { $case: "autoConfig", autoConfig };
+  } else {
+    const isHttp2 = protocol === "http2" || protocol === "grpc";
+    const explicitHttpConfig = HttpProtocolOptions_ExplicitHttpConfig.create();
+    explicitHttpConfig.protocolConfig = isHttp2
+      ? { $case: "http2ProtocolOptions", http2ProtocolOptions: Http2ProtocolOptions.create() }
+      : { $case: "httpProtocolOptions", httpProtocolOptions: Http1ProtocolOptions.create() };
+    message.upstreamProtocolOptions = { $case: "explicitHttpConfig", explicitHttpConfig };
+  }
   return typed(HTTP_OPTIONS, HttpProtocolOptions.encode(message));
 }
 
@@ -307,7 +321,7 @@ export function compileInboundCluster(
       clusterName: name,
       endpoints: [{ lbEndpoints: [{ hostIdentifier: { $case: "endpoint", endpoint } }] }],
     },
-    typedExtensionProtocolOptions: { [HTTP_OPTIONS]: httpOptions(protocol, TCP_IDLE_MS) },
+    typedExtensionProtocolOptions: { [HTTP_OPTIONS]: httpOptions(protocol, TCP_IDLE_MS, false) },
   });
   return compiledResource(typeUrls.cluster, name, Cluster.encode(message).finish(), []);
 }

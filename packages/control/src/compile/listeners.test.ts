@@ -155,6 +155,18 @@ test("TLS demands a certificate of the mesh and shows our own", () => {
   assert.equal(validation.validationContextSdsSecretConfig.name, "bundle");
 });
 
+test("an HTTP port offers HTTP, a byte stream nothing", () => {
+  const mesh = new Mesh();
+  mesh.put(workload("a", "catalog", { ports: PORTS }));
+  const offered = (name: string): string[] | undefined => {
+    const config = inboundOf(mesh, name).filterChains[0]?.transportSocket?.configType;
+    assert.equal(config?.$case, "typedConfig");
+    return DownstreamTlsContext.decode(config.typedConfig.value).commonTlsContext?.alpnProtocols;
+  };
+  assert.deepEqual(offered("inbound/http"), ["http/1.1"]);
+  assert.deepEqual(offered("inbound/db"), []);
+});
+
 test("on a TCP port silence counts as plaintext, where plaintext is allowed", () => {
   const mesh = new Mesh();
   mesh.put(workload("a", "catalog", { ports: PORTS }));

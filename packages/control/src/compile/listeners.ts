@@ -105,7 +105,7 @@ function compileInboundListener(
     address: socketAddress(workload.spec.address, meshPort),
     statPrefix: `inbound.${port.name}`,
     trafficDirection: TrafficDirection.INBOUND,
-    filterChains: chainsFor(mode, filter),
+    filterChains: chainsFor(mode, protocol, filter),
     ...detection(mode, protocol),
     metadata: weftMetadata({
       mode,
@@ -134,12 +134,12 @@ function idleOf(model: Model, workload: Workload, protocol: "http" | "tcp"): num
 }
 
 /** Strict takes TLS alone, Permissive both, Disable offers none. */
-function chainsFor(mode: MtlsMode, filter: Filter): FilterChain[] {
+function chainsFor(mode: MtlsMode, protocol: Protocol, filter: Filter): FilterChain[] {
   const tls = FilterChain.fromPartial({
     name: "tls",
     filterChainMatch: { transportProtocol: "tls" },
     filters: [filter],
-    transportSocket: downstreamTls(),
+    transportSocket: downstreamTls(protocol),
   });
   const plain = FilterChain.fromPartial({ name: "plain", filters: [filter] });
   if (mode === "Strict") return [tls];

@@ -1,7 +1,7 @@
 // How a cluster's endpoints are dialled, and the TLS contexts of both ends. A meshed endpoint must
 // show one of the expected SPIFFE IDs; an unmeshed one is dialled in plaintext.
 
-import type { Cluster_TransportSocketMatch } from "@weft/xds/messages/envoy/config/cluster/v3/cluster.js";
+import type { Cluster } from "@weft/xds/messages/envoy/config/cluster/v3/cluster.js";
 import { TransportSocket } from "@weft/xds/messages/envoy/config/core/v3/base.js";
 import { RawBuffer } from "@weft/xds/messages/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.js";
 import {
@@ -13,38 +13,63 @@ import {
   UpstreamTlsContext,
 } from "@weft/xds/messages/envoy/extensions/transport_sockets/tls/v3/tls.js";
 import { StringMatcher } from "@weft/xds/messages/envoy/type/matcher/v3/string.js";
+import type { Protocol } from "../model/protocol.ts";
 import { BUNDLE_SECRET, WORKLOAD_SECRET } from "./names.ts";
 import { fromAds, secretNamed, typed } from "./typed-config.ts";
 
 const TLS_SOCKET = "envoy.transport_sockets.tls";
 const TLS_TYPES = "envoy.extensions.transport_sockets.tls.v3";
-const ALPN = ["http/1.1"];
+const HTTP_ALPN = ["h2", "http/1.1"];
+/** The inbound side speaks HTTP/1.1 so far. */
+const INBOUND_ALPN = ["http/1.1"];
+
+/** Whom a cluster's connections must reach, and how. */
+export interface UpstreamExpectations {
+  readonly sni: string;
+  readonly identities: readonly string[];
+  readonly requireMtls: boolean;
+  /** No endpoint is dialled in plaintext, now. */
+  readonly isAllMtls: boolean;
+}
 
 /**
  * By the endpoint's `tlsMode`; the second matches every endpoint that has none. Where mutual TLS is
  * demanded such an endpoint is asked for it all the same, and fails: the built-in proxy does not
- * even dial it.
+ * even dial it. Where no endpoint is without it, mutual TLS is the cluster's own socket too: Envoy
+ * lets a cluster choose its protocol by ALPN only if every socket it has can.
  */
-export function transportSocketMatches(
-  sni: string,
-  identities: readonly string[],
-  requireMtls: boolean,
-): Cluster_TransportSocketMatch[] {
-  const mtls = upstreamTls(sni, identities);
-  return [
-    { name: "mtls", match: { tlsMode: "mtls" }, transportSocket: mtls },
-    requireMtls
-      ? { name: "refused", match: {}, transportSocket: mtls }
-      : { name: "plaintext", match: {}, transportSocket: plaintext() },
-  ];
+export function upstreamSockets(
+  expected: UpstreamExpectations,
+  protocol: Protocol,
+): Pick<Cluster, "transportSocketMatches" | "transportSocket"> {
+  const mtls = upstreamTls(expected, protocol);
+  const always = { name: "mtls", match: { tlsMode: "mtls" }, transportSocket: mtls };
+  if (expected.requireMtls) {
+    const refused = { name: "refused", match: {}, transportSocket: mtls };
+    return { transportSocketMatches: [always, refused], transportSocket: mtls };
+  }
+  if (expected.isAllMtls) return { transportSocketMatches: [always], transportSocket: mtls };
+  const plain = { name: "plaintext", match: {}, transportSocket: plaintext() };
+  return { transportSocketMatches: [always, plain], transportSocket: undefined };
+}
+
+/**
+ * What an Envoy may offer without speaking something else afterwards. With `http2` and `grpc` it
+ * speaks HTTP/2 whatever the peer says, which sidecars that know no HTTP/2 pass on to the program.
+ * The built-in proxy offers both for every HTTP port and keeps to the answer.
+ */
+function upstreamAlpn(protocol: Protocol, isAllMtls: boolean): string[] {
+  if (protocol === "tcp") return [];
+  const isHttp2 = protocol === "http2" || protocol === "grpc";
+  return isHttp2 || isAllMtls ? HTTP_ALPN : ["http/1.1"];
 }
 
 /** What an inbound listener offers: our SVID, and a certificate of the mesh is demanded. */
-export function downstreamTls(): TransportSocket {
+export function downstreamTls(protocol: Protocol): TransportSocket {
   const context = DownstreamTlsContext.fromPartial({
     requireClientCertificate: true,
     commonTlsContext: {
-      alpnProtocols: ALPN,
+      alpnProtocols: protocol === "tcp" ? [] : INBOUND_ALPN,
       tlsCertificateSdsSecretConfigs: [secretNamed(WORKLOAD_SECRET, undefined)],
       validationContextType: {
         $case: "validationContextSdsSecretConfig",
@@ -56,11 +81,12 @@ export function downstreamTls(): TransportSocket {
   return socket(TLS_SOCKET, config);
 }
 
-function upstreamTls(sni: string, identities: readonly string[]): TransportSocket {
+function upstreamTls(expected: UpstreamExpectations, protocol: Protocol): TransportSocket {
+  const { sni, identities } = expected;
   const context = UpstreamTlsContext.fromPartial({
     sni,
     commonTlsContext: {
-      alpnProtocols: ALPN,
+      alpnProtocols: upstreamAlpn(protocol, expected.requireMtls || expected.isAllMtls),
       tlsCertificateSdsSecretConfigs: [secretNamed(WORKLOAD_SECRET, undefined)],
       validationContextType: {
         $case: "combinedValidationContext",

@@ -189,7 +189,10 @@ function indexSlice(model: Model, slice: EndpointSlice, each: Indexer): void {
 
 function touchSlice(_model: Model, slice: EndpointSlice, _key: ObjectKey, change: Change): void {
   const service = sliceService(slice);
-  if (service !== null) touchEndpoints(service, change);
+  if (service === null) return;
+  touchEndpoints(service, change);
+  // Whether all endpoints are in the mesh decides how its clusters choose their protocol.
+  change.clusters.add(service);
 }
 
 function sliceService(slice: EndpointSlice): ObjectKey | null {

@@ -12,7 +12,7 @@ import {
 } from "@weft/rules";
 import { GrpcStatus, type HeaderList, httpStatusOfGrpc, type ResponseHead } from "@weft/wire";
 import { shortenDeadline } from "../policy/deadline.ts";
-import { backoffMs, isReplayable } from "../policy/retry.ts";
+import { backoffMs, hasWholeBody, isReplayable } from "../policy/retry.ts";
 import { admitRetry } from "../policy/retry-budget.ts";
 import { joinSockets } from "../tcp/relay.ts";
 import { Flag } from "../telemetry/response-flags.ts";
@@ -75,7 +75,7 @@ export class Attempt implements UpstreamUser, WheelOwner {
       this.#timer = new WheelTimer(this, 0);
       x.thread.wheel.set(this.#timer, perTryMs);
     }
-    this.endpoint.pool.acquire(this, isReplayable(x), x.hasReplayed);
+    this.endpoint.pool.acquire(this, x.request, isReplayable(x), x.hasReplayed);
   }
 
   /** Ends it without an outcome: the exchange is over or turns elsewhere. */
@@ -162,6 +162,7 @@ export class Attempt implements UpstreamUser, WheelOwner {
     const x = this.exchange;
     const connection = this.connection as UpstreamConnection;
     const isRace = flag === Flag.UpstreamReset && connection.isReused && !connection.hasBegun;
+    const isRefused = flag === Flag.UpstreamRefused;
     this.connection = null;
     this.#end();
     if (x.phase === Phase.Responding) {
@@ -169,12 +170,13 @@ export class Attempt implements UpstreamUser, WheelOwner {
       x.downstream.abort();
       return finish(x);
     }
-    if (isRace && !x.hasReplayed && isReplayable(x) && takesBudget(x)) {
+    const maySendAgain = isRefused ? hasWholeBody(x) : isRace && isReplayable(x);
+    if (maySendAgain && !x.hasReplayed && takesBudget(x)) {
       x.hasReplayed = true;
       return tryAgain(x, this);
     }
     if (!isRace) this.endpoint.record(Outcome.GatewayError);
-    failed(x, this, flag, flag === Flag.UpstreamReset ? AttemptFailure.Reset : null);
+    failed(x, this, flag, failureOf(flag));
   }
 
   onWritable(): void {
@@ -243,6 +245,19 @@ export class Attempt implements UpstreamUser, WheelOwner {
 
   #cancelTimer(): void {
     if (this.#timer !== null) this.exchange.thread.wheel.cancel(this.#timer);
+  }
+}
+
+/** What retry conditions call a connection's or a stream's end; null: never to be tried again. */
+function failureOf(flag: Flag): AttemptFailure | null {
+  switch (flag) {
+    case Flag.UpstreamRefused:
+      return AttemptFailure.Refused;
+    case Flag.UpstreamReset:
+    case Flag.UpstreamStreamReset:
+      return AttemptFailure.Reset;
+    default:
+      return null;
   }
 }
 

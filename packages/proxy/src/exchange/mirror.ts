@@ -23,7 +23,7 @@ export class Mirror implements UpstreamUser {
     if (endpoint === null) return null;
     const mirror = new Mirror(endpoint, request);
     endpoint.activeCount++;
-    endpoint.pool.acquire(mirror, false, false);
+    endpoint.pool.acquire(mirror, request, false, false);
     return mirror;
   }
 

@@ -16,7 +16,15 @@ const idempotent: ReadonlySet<string> = new Set([
 
 /** Whether it may be sent again although the first copy may have arrived (http-cases H32). */
 export function isReplayable(x: Exchange): boolean {
-  return idempotent.has(x.request.method) && (x.body === null || x.body.canReplay);
+  return idempotent.has(x.request.method) && hasWholeBody(x);
+}
+
+/**
+ * Whether every byte that went up is still here: enough for a request that, by the endpoint's own
+ * word, nobody acted on.
+ */
+export function hasWholeBody(x: Exchange): boolean {
+  return x.body === null || x.body.canReplay;
 }
 
 /** Full jitter over an exponential, as Envoy's. `retry` counts from 1, `chance` is in [0, 1). */

@@ -26,6 +26,8 @@ const flags = {
   Loop: 20,
   Draining: 21,
   Internal: 22,
+  UpstreamRefused: 23,
+  UpstreamStreamReset: 24,
 } as const;
 
 /** Numbers on the hot path; `flagRows` says what they mean. */
@@ -69,6 +71,8 @@ export const flagRows: readonly FlagRow[] = Object.freeze([
   { code: "LP", status: 508, text: "the request would come back to this listener" },
   { code: "DR", status: 503, text: "the proxy is stopping" },
   { code: "IE", status: 500, text: "the proxy met a state it should never be in" },
+  { code: "URF", status: 503, text: "the endpoint refused the request without acting on it" },
+  { code: "UR", status: 503, text: "the endpoint reset the request's stream" },
 ]);
 
 const byCode: ReadonlyMap<string, Flag> = new Map(

@@ -22,6 +22,9 @@ import { Pool } from "./pool.ts";
 /** The proxy beside a meshed endpoint closes idle connections then (`downstream/h1.ts`). */
 const proxyIdleMs = 60_000;
 
+const http1Alpn: readonly string[] = ["http/1.1"];
+const noAlpn: readonly string[] = [];
+
 export class Endpoint implements Candidate {
   readonly cluster: Cluster;
   readonly thread: Thread;
@@ -42,6 +45,8 @@ export class Endpoint implements Candidate {
   lastCell: StatsCell | null = null;
   #session: Buffer | null = null;
   #sessionContext: TlsContext | null = null;
+  /** The peer's leaf ends then, and what it proved with it. */
+  #sessionUntilMs = 0;
 
   constructor(cluster: Cluster, row: EndpointRow, transport: TransportRow) {
     this.cluster = cluster;
@@ -66,8 +71,18 @@ export class Endpoint implements Candidate {
     return this.cluster.row.requireMtls && (tls === null || match.length === 0);
   }
 
-  /** Opens a connection; or the flag that says why that must not or cannot be. */
+  /** Opens a connection for HTTP; without HTTP/2 where only HTTP/1.1 serves. */
+  dialHttp(owner: SocketOwner, isHttp1Only: boolean): ByteSocket | Flag {
+    return this.#dial(owner, isHttp1Only ? http1Alpn : (this.transport.tls?.alpn ?? noAlpn));
+  }
+
+  /** Opens a connection for bytes of any kind: the endpoint is told nothing about them. */
   dial(owner: SocketOwner): ByteSocket | Flag {
+    return this.#dial(owner, noAlpn);
+  }
+
+  /** Or the flag that says why that must not or cannot be. */
+  #dial(owner: SocketOwner, alpnProtocols: readonly string[]): ByteSocket | Flag {
     const { tls } = this.transport;
     if (this.isForbidden) return Flag.PlaintextForbidden;
     if (tls === null) {
@@ -83,13 +98,14 @@ export class Endpoint implements Candidate {
         localAddress: this.#dialledFrom(),
         context,
         serverName: tls.sni,
-        alpnProtocols: tls.alpn,
+        alpnProtocols,
         peerIdentities: wanted,
         onWrongPeer: (identity) => this.#refuseIdentity(identity, wanted),
-        session: this.#sessionContext === context ? this.#session : null,
-        onSession: (session) => {
+        session: this.#sessionFor(context),
+        onSession: (session, validUntilMs) => {
           this.#session = session;
           this.#sessionContext = context;
+          this.#sessionUntilMs = validUntilMs;
         },
       },
       owner,
@@ -100,6 +116,11 @@ export class Endpoint implements Candidate {
   #dialledFrom(): string | null {
     const { peerDial } = this.thread.settings;
     return peerDial !== null && peerDial.address === this.address ? peerDial.from : null;
+  }
+
+  #sessionFor(context: TlsContext): Buffer | null {
+    const isValid = this.thread.clock.nowMs() < this.#sessionUntilMs;
+    return isValid && this.#sessionContext === context ? this.#session : null;
   }
 
   /** The endpoint's own identity where it is known and the cluster allows it. */

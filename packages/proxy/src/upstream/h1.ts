@@ -2,7 +2,7 @@
 // doubtful about its framing closes it. Bytes that arrive while nothing was asked discard it
 // (http-cases H20).
 
-import { type ByteSocket, type SocketOwner, type TlsContext, WheelTimer } from "@weft/runtime";
+import type { ByteSocket, SocketOwner, TlsContext } from "@weft/runtime";
 import {
   chunkEnd,
   ErrorCode,
@@ -19,7 +19,7 @@ import {
 } from "@weft/wire";
 import type { UpstreamConnection, UpstreamUser } from "../exchange/exchange.ts";
 import { Flag } from "../telemetry/response-flags.ts";
-import { connectFlag } from "./connect-flag.ts";
+import type { Dialling } from "./dialling.ts";
 import type { Pool } from "./pool.ts";
 
 const noTrailers: HeaderList = [];
@@ -27,24 +27,26 @@ const noTrailers: HeaderList = [];
 export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSink {
   readonly #pool: Pool;
   readonly #parser = new ResponseParser();
-  /** Counted in the cluster's connections; one beyond the limit is not. */
-  readonly #isCounted: boolean;
   /** The identity it was opened with; null when plain. */
-  #context: TlsContext | null = null;
-  #socket: ByteSocket | null = null;
+  readonly #context: TlsContext | null;
+  #isCounted: boolean;
+  #socket: ByteSocket | null;
   #user: UpstreamUser | null = null;
-  #connectTimer: WheelTimer | null = null;
-  #isConnected = false;
   #requestCount = 0;
-  #idleSinceMs = 0;
+  #idleSinceMs: number;
   #framing: Framing = Framing.None;
   #isSent = false;
   #keepAlive = true;
   #trailers: HeaderList = noTrailers;
 
-  constructor(pool: Pool, isCounted: boolean) {
+  /** Takes over a socket that is up. */
+  constructor(pool: Pool, socket: ByteSocket, dialling: Dialling) {
     this.#pool = pool;
-    this.#isCounted = isCounted;
+    this.#socket = socket;
+    this.#context = dialling.context;
+    this.#isCounted = dialling.isCounted;
+    this.#idleSinceMs = pool.endpoint.thread.clock.monotonicMs();
+    socket.owner = this;
   }
 
   get isReused(): boolean {
@@ -53,21 +55,6 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
 
   get hasBegun(): boolean {
     return this.#parser.hasBegun;
-  }
-
-  /** Starts connecting; a flag other than None says that it cannot. */
-  open(): Flag {
-    const { endpoint } = this.#pool;
-    const dialled = endpoint.dial(this);
-    if (typeof dialled === "number") {
-      this.#uncount();
-      return dialled;
-    }
-    this.#socket = dialled;
-    if (endpoint.isMtls) this.#context = endpoint.thread.identity.context;
-    this.#connectTimer = new WheelTimer(this, 0);
-    endpoint.thread.wheel.set(this.#connectTimer, endpoint.cluster.row.connectTimeoutMs);
-    return Flag.None;
   }
 
   /** Whether an idle connection may serve another request. */
@@ -132,18 +119,7 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
 
   // From the socket.
 
-  onConnected(): void {
-    this.#isConnected = true;
-    this.#pool.endpoint.lastFailure = "";
-    this.#cancelConnectTimer();
-    this.#idleSinceMs = this.#pool.endpoint.thread.clock.monotonicMs();
-    this.#pool.connected(this);
-  }
-
-  onTimeout(): void {
-    this.#isConnected = false;
-    this.#socket?.destroy();
-  }
+  onConnected(): void {}
 
   onBytes(bytes: Buffer): void {
     if (this.#user === null) return this.close();
@@ -167,13 +143,8 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
     this.#user?.onWritable();
   }
 
-  onClosed(errorCode: string): void {
+  onClosed(): void {
     this.#uncount();
-    if (!this.#isConnected) {
-      this.#cancelConnectTimer();
-      this.#pool.endpoint.lastFailure = errorCode === "" ? "timed out" : errorCode;
-      return this.#pool.failed(this, connectFlag(errorCode));
-    }
     const user = this.#user;
     if (user !== null) {
       this.#leave();
@@ -252,17 +223,9 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
     this.#pool.endpoint.cluster.breaker.releaseRequest();
   }
 
-  #uncounted = false;
-
   #uncount(): void {
-    if (!this.#isCounted || this.#uncounted) return;
-    this.#uncounted = true;
+    if (!this.#isCounted) return;
+    this.#isCounted = false;
     this.#pool.endpoint.cluster.breaker.releaseConnection();
-  }
-
-  #cancelConnectTimer(): void {
-    if (this.#connectTimer === null) return;
-    this.#pool.endpoint.thread.wheel.cancel(this.#connectTimer);
-    this.#connectTimer = null;
   }
 }

@@ -1,22 +1,52 @@
-// Keep-alive connections to one endpoint, and the requests that wait for one. The most recently
-// used connection serves next, so that the others age out. A request never waits for a particular
-// connection: the first that is free, new or used, takes the one that has waited longest.
+// Connections to one endpoint, and the requests that wait for one. What an endpoint speaks is known
+// when the first connection stands. HTTP/1.1: a connection serves one request at a time, the most
+// recently used one next, so that the others age out. HTTP/2: one connection serves all requests
+// until it is crowded, then another is opened beside it. A request never waits for a particular
+// connection: the first with room takes the one that has waited longest.
 
+import type { ByteSocket } from "@weft/runtime";
+import type { RequestHead } from "@weft/wire";
 import type { UpstreamUser } from "../exchange/exchange.ts";
 import { Flag } from "../telemetry/response-flags.ts";
+import { Dialling } from "./dialling.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { H1Connection } from "./h1.ts";
+import { H2Connection } from "./h2.ts";
+
+/** Then it may have been idle for so long: hardly a server closes earlier. */
+const unsafeIdleMaxMs = 1500;
+/** Requests that wait for one HTTP/2 connection before a second one is opened for them. */
+const waitingPerConnection = 100;
+
+/** Requests that wait, and the connections on their way to them. */
+class Lane {
+  /** Its requests can be served by HTTP/1.1 only. */
+  readonly isHttp1Only: boolean;
+  readonly waiting: UpstreamUser[] = [];
+  diallingCount = 0;
+
+  constructor(isHttp1Only: boolean) {
+    this.isHttp1Only = isHttp1Only;
+  }
+}
 
 export class Pool {
   readonly endpoint: Endpoint;
   readonly #idle: H1Connection[] = [];
-  readonly #waiting: UpstreamUser[] = [];
-  readonly #open = new Set<H1Connection>();
-  #connectingCount = 0;
+  /** HTTP/2 connections that take requests, the oldest first. */
+  readonly #shared: H2Connection[] = [];
+  readonly #any = new Lane(false);
+  /** WebSockets to a peer that takes them in HTTP/1.1 only. */
+  readonly #upgrades = new Lane(true);
+  readonly #open = new Set<Dialling | H1Connection | H2Connection>();
+  /** What the endpoint speaks, as far as is known. */
+  #isHttp2: boolean;
   #isClosed = false;
 
   constructor(endpoint: Endpoint) {
     this.endpoint = endpoint;
+    const { tls } = endpoint.transport;
+    this.#isHttp2 = tls === null ? endpoint.cluster.row.isHttp2 : tls.alpn.includes("h2");
   }
 
   get openCount(): number {
@@ -24,7 +54,11 @@ export class Pool {
   }
 
   get isUnused(): boolean {
-    return this.#open.size === 0 && this.#waiting.length === 0;
+    return this.#open.size === 0 && this.#waitingCount === 0;
+  }
+
+  get #waitingCount(): number {
+    return this.#any.waiting.length + this.#upgrades.waiting.length;
   }
 
   /**
@@ -32,33 +66,83 @@ export class Pool {
    * closes the reused connection just then; the others get a young or a new one. `wantsNew`: it was
    * sent again for that reason, and whoever closes one idle connection may be closing all.
    */
-  acquire(user: UpstreamUser, isRaceSafe: boolean, wantsNew: boolean): void {
+  acquire(user: UpstreamUser, request: RequestHead, isRaceSafe: boolean, wantsNew: boolean): void {
     if (this.endpoint.isForbidden) return user.onNoConnection(Flag.PlaintextForbidden);
-    const connection = wantsNew ? null : this.#takeIdle(isRaceSafe);
     const { breaker } = this.endpoint.cluster;
+    const isUpgrade = request.upgrade !== "";
+    const shared = this.#takeShared(isUpgrade, wantsNew);
+    if (shared !== null) {
+      if (!breaker.admitRequest()) return user.onNoConnection(Flag.Overflow);
+      return shared.use(user);
+    }
+    const connection = wantsNew ? null : this.#takeIdle(isRaceSafe);
     if (connection !== null) {
       if (breaker.admitRequest()) return connection.use(user);
       this.#idle.push(connection);
       return user.onNoConnection(Flag.Overflow);
     }
     if (!breaker.admitPending()) return user.onNoConnection(Flag.Overflow);
-    this.#waiting.push(user);
-    if (this.#connectingCount < this.#waiting.length) this.#connect();
+    const lane = isUpgrade ? this.#upgrades : this.#any;
+    lane.waiting.push(user);
+    this.#connectFor(lane);
   }
 
   /** The user waits no more. */
   cancel(user: UpstreamUser): void {
-    const at = this.#waiting.indexOf(user);
-    if (at < 0) return;
-    this.#waiting.splice(at, 1);
-    this.endpoint.cluster.breaker.releasePending();
+    for (const { waiting } of [this.#any, this.#upgrades]) {
+      const at = waiting.indexOf(user);
+      if (at < 0) continue;
+      waiting.splice(at, 1);
+      this.endpoint.cluster.breaker.releasePending();
+    }
   }
 
-  /** A connection is up. */
-  connected(connection: H1Connection): void {
-    this.#connectingCount--;
-    this.#serve(connection);
+  // From connections on their way.
+
+  connected(dialling: Dialling, socket: ByteSocket): void {
+    const lane = this.#laneOf(dialling);
+    lane.diallingCount--;
+    this.#open.delete(dialling);
+    const { isHttp2 } = dialling;
+    if (!dialling.isHttp1Only) this.#isHttp2 = isHttp2;
+    if (isHttp2) {
+      const connection = new H2Connection(this, socket, dialling);
+      this.#open.add(connection);
+      this.#shared.push(connection);
+      this.roomMade(connection);
+      if (this.#isClosed) connection.retire();
+    } else {
+      const connection = new H1Connection(this, socket, dialling);
+      this.#open.add(connection);
+      this.#serve(connection);
+    }
+    // Where it speaks HTTP/1.1 after all, the others need connections of their own.
+    this.#connectFor(this.#any);
   }
+
+  /**
+   * A connection attempt failed: whoever waited longest learns it, unless others are on their
+   * way.
+   */
+  failed(dialling: Dialling, flag: Flag): void {
+    const lane = this.#laneOf(dialling);
+    lane.diallingCount--;
+    if (this.#open.delete(dialling) && dialling.isCounted) {
+      this.endpoint.cluster.breaker.releaseConnection();
+    }
+    const servedCount = lane.diallingCount * this.#requestsPerConnection(lane);
+    const unservedCount = Math.min(
+      Math.max(0, lane.waiting.length - servedCount),
+      this.#requestsPerConnection(lane),
+    );
+    for (const user of lane.waiting.splice(0, unservedCount)) {
+      this.endpoint.cluster.breaker.releasePending();
+      user.onNoConnection(flag);
+    }
+    this.#connectFor(lane);
+  }
+
+  // From connections that are up.
 
   /** A response is complete and its connection fit for another request. */
   released(connection: H1Connection): void {
@@ -66,48 +150,92 @@ export class Pool {
     this.#serve(connection);
   }
 
-  /**
-   * A connection attempt failed: whoever waited longest learns it, unless others are on their
-   * way.
-   */
-  failed(connection: H1Connection, flag: Flag): void {
-    this.#connectingCount--;
-    this.#open.delete(connection);
-    if (this.#waiting.length <= this.#connectingCount) return;
-    const user = this.#waiting.shift();
-    if (user === undefined) return;
-    this.endpoint.cluster.breaker.releasePending();
-    user.onNoConnection(flag);
-    if (this.#connectingCount < this.#waiting.length) this.#connect();
+  /** A shared connection takes more requests than before. */
+  roomMade(connection: H2Connection): void {
+    const { breaker } = this.endpoint.cluster;
+    const { waiting } = this.#any;
+    while (waiting.length > 0 && connection.hasRoom) {
+      const user = waiting.shift() as UpstreamUser;
+      breaker.releasePending();
+      if (breaker.admitRequest()) connection.use(user);
+      else user.onNoConnection(Flag.Overflow);
+    }
+  }
+
+  /** A shared connection takes no more requests; it lives until its last one is over. */
+  retired(connection: H2Connection): void {
+    const at = this.#shared.indexOf(connection);
+    if (at >= 0) this.#shared.splice(at, 1);
   }
 
   /** A connection that had been up is gone. */
-  closed(connection: H1Connection): void {
+  closed(connection: H1Connection | H2Connection): void {
     this.#open.delete(connection);
-    const at = this.#idle.indexOf(connection);
-    if (at >= 0) this.#idle.splice(at, 1);
-    if (this.#connectingCount < this.#waiting.length) this.#connect();
+    if (connection instanceof H2Connection) {
+      this.retired(connection);
+    } else {
+      const at = this.#idle.indexOf(connection);
+      if (at >= 0) this.#idle.splice(at, 1);
+    }
+    this.#connectFor(this.#any);
+    this.#connectFor(this.#upgrades);
   }
 
   /** Closes what has been idle too long or belongs to an older identity. */
   sweep(nowMs: number): void {
+    const usableMs = this.#usableMs();
     for (let i = this.#idle.length - 1; i >= 0; i--) {
       const connection = this.#idle[i] as H1Connection;
-      if (connection.isUsable(nowMs, this.#usableMs())) continue;
+      if (connection.isUsable(nowMs, usableMs)) continue;
       this.#idle.splice(i, 1);
       connection.close();
+    }
+    for (const connection of this.#open) {
+      if (!(connection instanceof H2Connection)) continue;
+      connection.isUsable(nowMs, usableMs);
+      connection.tick(nowMs);
     }
   }
 
   close(): void {
     this.#isClosed = true;
     for (const connection of this.#idle.splice(0)) connection.close();
+    for (const connection of [...this.#shared]) connection.retire();
   }
 
   #usableMs(): number {
     const { idleTimeoutMs } = this.endpoint.cluster.row;
     const learned = this.endpoint.idleClose.usableMs;
     return idleTimeoutMs === null ? learned : Math.min(learned, idleTimeoutMs);
+  }
+
+  /**
+   * The fullest shared connection that is not crowded; a crowded one while another is opened.
+   * `isUsed`: one that serves others at this moment.
+   */
+  #takeShared(isUpgrade: boolean, isUsed: boolean): H2Connection | null {
+    const shared = this.#shared;
+    if (shared.length === 0) return null;
+    const nowMs = this.endpoint.thread.clock.monotonicMs();
+    const usableMs = this.#usableMs();
+    let best: H2Connection | null = null;
+    let crowded: H2Connection | null = null;
+    for (let i = shared.length - 1; i >= 0; i--) {
+      const connection = shared[i] as H2Connection;
+      if (isUpgrade && !connection.allowsExtendedConnect) continue;
+      if (isUsed && connection.openStreamCount === 0) continue;
+      if (!connection.isUsable(nowMs, usableMs) || !connection.hasRoom) continue;
+      if (!connection.isComfortable) {
+        if (crowded === null || connection.openStreamCount < crowded.openStreamCount) {
+          crowded = connection;
+        }
+      } else if (best === null || connection.openStreamCount >= best.openStreamCount) {
+        best = connection;
+      }
+    }
+    if (best !== null || crowded === null) return best;
+    if (this.#any.diallingCount === 0) this.#connect(this.#any);
+    return crowded;
   }
 
   #takeIdle(isRaceSafe: boolean): H1Connection | null {
@@ -134,7 +262,7 @@ export class Pool {
   #serve(connection: H1Connection): void {
     const { breaker } = this.endpoint.cluster;
     for (;;) {
-      const user = this.#waiting.shift();
+      const user = this.#upgrades.waiting.shift() ?? this.#any.waiting.shift();
       if (user === undefined) break;
       breaker.releasePending();
       if (breaker.admitRequest()) return connection.use(user);
@@ -144,18 +272,33 @@ export class Pool {
     else this.#idle.push(connection);
   }
 
-  #connect(): void {
+  /** Opens what those who wait need beside what is on its way. */
+  #connectFor(lane: Lane): void {
+    const each = this.#requestsPerConnection(lane);
+    while (lane.diallingCount * each < lane.waiting.length) {
+      if (!this.#connect(lane)) return;
+    }
+  }
+
+  #requestsPerConnection(lane: Lane): number {
+    return this.#isHttp2 && !lane.isHttp1Only ? waitingPerConnection : 1;
+  }
+
+  /** False when no more connections are allowed. */
+  #connect(lane: Lane): boolean {
     const { breaker } = this.endpoint.cluster;
-    const isAdmitted = breaker.admitConnection();
+    const isCounted = breaker.admitConnection();
     // One connection is always allowed: other workers may hold all the rest.
-    if (!isAdmitted && this.#open.size > 0) return;
-    this.#connectingCount++;
-    const connection = new H1Connection(this, isAdmitted);
-    this.#open.add(connection);
-    const flag = connection.open();
-    if (flag !== Flag.None) this.failed(connection, flag);
+    if (!isCounted && this.#open.size > 0) return false;
+    lane.diallingCount++;
+    const dialling = new Dialling(this, isCounted, lane.isHttp1Only);
+    this.#open.add(dialling);
+    const flag = dialling.open();
+    if (flag !== Flag.None) this.failed(dialling, flag);
+    return flag === Flag.None;
+  }
+
+  #laneOf(dialling: Dialling): Lane {
+    return dialling.isHttp1Only ? this.#upgrades : this.#any;
   }
 }
-
-/** Then it may have been idle for so long: hardly a server closes earlier. */
-const unsafeIdleMaxMs = 1500;

@@ -1,0 +1,136 @@
+// One request on an HTTP/2 connection to an endpoint, as an exchange sees it. Credit for content is
+// given back as soon as the other side has taken it, so that a slow reader stops its own stream and
+// no other (RFC 9113 §5.2).
+
+import { type HeaderList, Framing, type RequestHead, type ResponseHead } from "@weft/wire";
+import { type Http2Connection, Http2Error, type Http2Stream } from "@weft/wire";
+import type { UpstreamConnection, UpstreamUser } from "../exchange/exchange.ts";
+import { Flag } from "../telemetry/response-flags.ts";
+import type { H2Connection } from "./h2.ts";
+
+const noTrailers: HeaderList = [];
+
+export class H2Stream implements UpstreamConnection {
+  readonly isReused: boolean;
+  hasBegun = false;
+  readonly #connection: H2Connection;
+  readonly #http2: Http2Connection;
+  /** Null before `send` and when it is over. */
+  #stream: Http2Stream | null = null;
+  /** Null when it is over. */
+  #user: UpstreamUser | null;
+  #isSent = false;
+  #isBlocked = false;
+  #isPaused = false;
+  /** Content that was passed on while the other side wanted no more. */
+  #owedBytes = 0;
+  /** A WebSocket by extended CONNECT (RFC 8441). */
+  #isTunnel = false;
+
+  constructor(connection: H2Connection, http2: Http2Connection, user: UpstreamUser) {
+    this.#connection = connection;
+    this.#http2 = http2;
+    this.#user = user;
+    this.isReused = connection.hasServed;
+  }
+
+  send(request: RequestHead): void {
+    this.#isTunnel = request.upgrade !== "";
+    this.#isSent = request.framing === Framing.None && !this.#isTunnel;
+    const stream = this.#http2.request(request, this.#isSent);
+    // The pool looked for room, so this is a connection that ended meanwhile.
+    if (stream === null) return this.broken(Flag.UpstreamRefused);
+    stream.owner = this;
+    this.#stream = stream;
+  }
+
+  sendContent(bytes: Buffer): boolean {
+    if (this.#stream === null) return true;
+    if (this.#stream.data(bytes)) return true;
+    if (!this.#isBlocked) {
+      this.#isBlocked = true;
+      this.#connection.blocked();
+    }
+    return false;
+  }
+
+  sendEnd(trailers: HeaderList): void {
+    if (this.#isSent || this.#isTunnel) return;
+    this.#isSent = true;
+    this.#stream?.end(trailers);
+  }
+
+  pauseContent(): void {
+    this.#isPaused = true;
+  }
+
+  resumeContent(): void {
+    this.#isPaused = false;
+    const owed = this.#owedBytes;
+    if (owed === 0) return;
+    this.#owedBytes = 0;
+    this.#stream?.consumed(owed);
+  }
+
+  abort(): void {
+    if (this.#user === null) return;
+    const stream = this.#stream;
+    this.#leave();
+    stream?.reset(Http2Error.Cancel);
+  }
+
+  // From the codec.
+
+  responded(head: ResponseHead, isEnd: boolean): void {
+    this.hasBegun = true;
+    const user = this.#user;
+    if (user === null) return;
+    user.onResponse(head);
+    if (isEnd) this.ended(noTrailers);
+  }
+
+  received(bytes: Buffer): void {
+    const user = this.#user;
+    if (user === null) return;
+    const { length } = bytes;
+    user.onContent(bytes);
+    if (this.#isPaused) this.#owedBytes += length;
+    else this.#stream?.consumed(length);
+  }
+
+  ended(trailers: HeaderList): void {
+    const user = this.#user;
+    if (user === null) return;
+    const stream = this.#stream;
+    const isSent = this.#isSent;
+    this.#leave();
+    // The answer came before the request was whole: the rest is not wanted (RFC 9113 §8.1).
+    if (!isSent) stream?.reset(Http2Error.Cancel);
+    user.onComplete(trailers);
+  }
+
+  writable(): void {
+    this.#unblock();
+    this.#user?.onWritable();
+  }
+
+  broken(flag: Flag): void {
+    const user = this.#user;
+    if (user === null) return;
+    this.#leave();
+    user.onBroken(flag);
+  }
+
+  #unblock(): void {
+    if (!this.#isBlocked) return;
+    this.#isBlocked = false;
+    this.#connection.unblocked();
+  }
+
+  #leave(): void {
+    this.#user = null;
+    this.#stream = null;
+    this.#unblock();
+    this.#connection.left();
+  }
+}

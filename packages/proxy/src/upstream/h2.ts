@@ -1,0 +1,278 @@
+// One HTTP/2 connection to an endpoint (RFC 9113) that serves many requests at once, each as a
+// stream. What all streams say during one event-loop turn is written at its end. The peer's own
+// word that it acted on nothing (REFUSED_STREAM, GOAWAY) is told apart from a connection that died:
+// the first may be sent again whatever its method (http-cases H32).
+
+import {
+  atTurnEnd,
+  type ByteSocket,
+  type SocketOwner,
+  type TlsContext,
+  type TurnEnd,
+} from "@weft/runtime";
+import {
+  type HeaderList,
+  Http2Connection,
+  Http2Error,
+  Http2Reason,
+  http2ReasonText,
+  type Http2Sink,
+  Http2Status,
+  type Http2Stream,
+  type ResponseHead,
+} from "@weft/wire";
+import type { UpstreamUser } from "../exchange/exchange.ts";
+import { Flag } from "../telemetry/response-flags.ts";
+import type { Dialling } from "./dialling.ts";
+import { H2Stream } from "./h2-stream.ts";
+import type { Pool } from "./pool.ts";
+
+/** From here on another connection is opened beside it. */
+const comfortableStreams = 100;
+/** Streams whose content waits for the peer; each may hold 256 KiB, so four of them 1 MiB. */
+const comfortableBlockedStreams = 4;
+
+export class H2Connection implements SocketOwner, TurnEnd {
+  readonly pool: Pool;
+  readonly #socket: ByteSocket;
+  readonly #http2: Http2Connection;
+  /** The identity it was opened with; null when plain. */
+  readonly #context: TlsContext | null;
+  readonly #isCounted: boolean;
+  #idleSinceMs: number;
+  #requestCount = 0;
+  /** Streams of its own that hold a user. */
+  #userCount = 0;
+  #blockedCount = 0;
+  /** No new requests; it closes when the last one is over. */
+  #isRetired = false;
+  #isClosed = false;
+  #isFlushing = false;
+
+  /** Takes over a socket that is up. */
+  constructor(pool: Pool, socket: ByteSocket, dialling: Dialling) {
+    this.pool = pool;
+    this.#socket = socket;
+    this.#context = dialling.context;
+    this.#isCounted = dialling.isCounted;
+    this.#idleSinceMs = pool.endpoint.thread.clock.monotonicMs();
+    socket.owner = this;
+    this.#http2 = new Http2Connection("client", new Events(this), {
+      scheme: pool.endpoint.isMtls ? "https" : "http",
+      underscoreNames: "keep",
+    });
+    this.hasOutput();
+  }
+
+  /** Whether another request served before it on this connection. */
+  get hasServed(): boolean {
+    return this.#requestCount > 1;
+  }
+
+  get openStreamCount(): number {
+    return this.#userCount;
+  }
+
+  /** It takes another request without being crowded. */
+  get isComfortable(): boolean {
+    return (
+      this.#userCount < comfortableStreams &&
+      this.#blockedCount < comfortableBlockedStreams &&
+      this.hasRoom
+    );
+  }
+
+  /** It takes another request. */
+  get hasRoom(): boolean {
+    return !this.#isRetired && this.#http2.streamsAvailable > 0;
+  }
+
+  /** The peer takes WebSockets on streams (RFC 8441). */
+  get allowsExtendedConnect(): boolean {
+    return this.#http2.peerSettings.allowsExtendedConnect;
+  }
+
+  /** Whether it may serve another request; one that may not is retired. */
+  isUsable(nowMs: number, idleMaxMs: number): boolean {
+    if (this.#isRetired) return false;
+    const { endpoint } = this.pool;
+    const { requestsPerConnectionMax } = endpoint.cluster.row;
+    const isIdleTooLong = this.#userCount === 0 && nowMs - this.#idleSinceMs > idleMaxMs;
+    const isOfToday = this.#context === null || this.#context === endpoint.thread.identity.context;
+    const isWornOut =
+      requestsPerConnectionMax !== null && this.#requestCount >= requestsPerConnectionMax;
+    if (!isIdleTooLong && isOfToday && !isWornOut && !this.#socket.isClosed) return true;
+    this.retire();
+    return false;
+  }
+
+  use(user: UpstreamUser): void {
+    this.#requestCount++;
+    this.#userCount++;
+    user.onConnection(new H2Stream(this, this.#http2, user));
+  }
+
+  /** What waits long, and rates of frames. */
+  tick(nowMs: number): void {
+    if (this.#http2.tick(nowMs) === Http2Status.Closed) this.#failed();
+  }
+
+  /** No new requests: it closes now, or when the last one is over. */
+  retire(): void {
+    if (this.#isRetired) return;
+    this.#isRetired = true;
+    this.pool.retired(this);
+    this.#closeIfIdle();
+  }
+
+  /** Streams and their users part: a place is free. */
+  left(): void {
+    this.#userCount--;
+    const { endpoint } = this.pool;
+    endpoint.cluster.breaker.releaseRequest();
+    if (this.#userCount === 0) this.#idleSinceMs = endpoint.thread.clock.monotonicMs();
+    if (this.#isRetired) this.#closeIfIdle();
+    else this.pool.roomMade(this);
+  }
+
+  blocked(): void {
+    this.#blockedCount++;
+  }
+
+  unblocked(): void {
+    this.#blockedCount--;
+  }
+
+  // From the socket.
+
+  onConnected(): void {}
+
+  onBytes(bytes: Buffer): void {
+    const nowMs = this.pool.endpoint.thread.clock.monotonicMs();
+    if (this.#http2.feed(bytes, nowMs) === Http2Status.Closed) this.#failed();
+  }
+
+  onEnd(): void {
+    if (this.#userCount === 0 && !this.#http2.isGoingAway) {
+      const { endpoint } = this.pool;
+      endpoint.idleClose.observed(endpoint.thread.clock.monotonicMs() - this.#idleSinceMs);
+    }
+    this.#close();
+  }
+
+  onDrain(): void {
+    this.#write();
+  }
+
+  onClosed(): void {
+    if (this.#isCounted) this.pool.endpoint.cluster.breaker.releaseConnection();
+    this.#isClosed = true;
+    this.#isRetired = true;
+    this.#http2.disconnected();
+    this.pool.closed(this);
+  }
+
+  // At the end of the turn.
+
+  flush(): void {
+    this.#isFlushing = false;
+    this.#write();
+  }
+
+  // From the codec.
+
+  hasOutput(): void {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    atTurnEnd(this);
+  }
+
+  settingsChanged(): void {
+    if (!this.#isRetired) this.pool.roomMade(this);
+  }
+
+  #write(): void {
+    if (this.#socket.isBlocked || !this.#http2.hasOutput) return;
+    this.#socket.write(this.#http2.takeOutput());
+  }
+
+  /** The peer's bytes are no HTTP/2: its streams were told. */
+  #failed(): void {
+    const { endpoint } = this.pool;
+    endpoint.thread.log.warn("an endpoint's HTTP/2 is malformed", {
+      code: "upstream-http2",
+      endpoint: endpoint.row.key,
+      reason: http2ReasonText(this.#http2.reason),
+    });
+    this.retire();
+    this.#close();
+  }
+
+  #closeIfIdle(): void {
+    if (this.#userCount > 0 || this.#isClosed) return;
+    this.#http2.goAway(Http2Error.NoError);
+    this.#close();
+  }
+
+  /** Sends what stands in the output, then closes. */
+  #close(): void {
+    if (this.#isClosed) return;
+    this.#isRetired = true;
+    this.#write();
+    this.#socket.destroySoon();
+  }
+}
+
+/** Hears the codec: almost everything concerns one stream. */
+class Events implements Http2Sink {
+  readonly #connection: H2Connection;
+
+  constructor(connection: H2Connection) {
+    this.#connection = connection;
+  }
+
+  onOutput(): void {
+    this.#connection.hasOutput();
+  }
+
+  onResponse(stream: Http2Stream, head: ResponseHead, isEnd: boolean): void {
+    (stream.owner as H2Stream).responded(head, isEnd);
+  }
+
+  onData(stream: Http2Stream, bytes: Buffer): void {
+    (stream.owner as H2Stream).received(bytes);
+  }
+
+  onEnd(stream: Http2Stream, trailers: HeaderList): void {
+    (stream.owner as H2Stream).ended(trailers);
+  }
+
+  onWritable(stream: Http2Stream): void {
+    (stream.owner as H2Stream).writable();
+  }
+
+  onReset(stream: Http2Stream, code: Http2Error, isByPeer: boolean): void {
+    (stream.owner as H2Stream).broken(flagOf(code, isByPeer, stream.reason));
+  }
+
+  onGoAway(): void {
+    this.#connection.retire();
+  }
+
+  onSettings(): void {
+    this.#connection.settingsChanged();
+  }
+
+  // A client is asked nothing, and does not ping.
+  onRequest(): void {}
+  onRefused(): void {}
+  onPong(): void {}
+}
+
+/** Why a stream ended before its response was whole. */
+function flagOf(code: Http2Error, isByPeer: boolean, reason: Http2Reason): Flag {
+  if (code === Http2Error.RefusedStream) return Flag.UpstreamRefused;
+  if (isByPeer) return Flag.UpstreamStreamReset;
+  const isGone = reason === Http2Reason.Disconnected || reason === Http2Reason.Stalled;
+  return isGone ? Flag.UpstreamReset : Flag.UpstreamProtocol;
+}
