@@ -25,7 +25,18 @@ spec:
 
 const commandNames = [
   ...["up", "run", "sidecar", "apply", "get", "describe", "diff", "delete", "request", "stat"],
-  ...["proxy", "check", "capture", "cert", "token", "backup", "kubeconfig", "completion", "down", "version"],
+  ...[
+    "proxy",
+    "check",
+    "capture",
+    "cert",
+    "token",
+    "backup",
+    "kubeconfig",
+    "completion",
+    "down",
+    "version",
+  ],
 ];
 
 function ok(finished: Finished): string {
