@@ -19,11 +19,12 @@ import { answerCases, registryCase } from "./differential/answers.ts";
 import type { DifferentialCase, DifferentialRequest, ProgramName } from "./differential/case.ts";
 import { type Answered, exchange } from "./differential/exchange.ts";
 import { filterCases } from "./differential/filters.ts";
+import { grpcCases } from "./differential/grpc-matching.ts";
 import { matchingCases } from "./differential/matching.ts";
 import { messageCases } from "./differential/messages.ts";
 import { type Recorded, Recorder } from "./differential/recorder.ts";
 
-const cases = [...matchingCases, ...filterCases, ...messageCases, ...answerCases];
+const cases = [...matchingCases, ...grpcCases, ...filterCases, ...messageCases, ...answerCases];
 /** Copies for a mirror arrive beside the answer. */
 const copyMs = 100;
 

@@ -41,6 +41,9 @@ export class MeshChanges {
     await this.apply(splitRoute(50, "begin"));
     await this.apply(plainService("ratings"));
     await this.#place("ratings", this.#programs);
+    await this.apply(plainService("calls"));
+    await this.apply(portService("streams", { name: "tcp", port: 9_000, appProtocol: "tcp" }));
+    for (const object of otherRoutes()) await this.apply(object);
   }
 
   /**
@@ -283,6 +286,42 @@ function plainService(name: string): Written {
       ports: [{ name: "http", port: 80, targetPort: "http", appProtocol: "http" }],
     },
   };
+}
+
+function portService(name: string, port: Record<string, unknown>): Written {
+  const selector = { serves: name };
+  return {
+    kind: "Service",
+    metadata: { name, namespace: "plain" },
+    spec: { selector, ports: [port] },
+  };
+}
+
+/** Routes of gRPC and of byte streams, in every form that is compiled. */
+function otherRoutes(): Written[] {
+  const made = (kind: string, service: string, spec: Record<string, unknown>): Written => {
+    const parentRefs = [{ group: "", kind: "Service", name: service }];
+    return { kind, metadata: { name: service, namespace: "plain" }, spec: { parentRefs, ...spec } };
+  };
+  const to = (port: number): unknown[] => [
+    { name: "streams", port, weight: 3 },
+    { name: "missing", port },
+  ];
+  const type = "RegularExpression";
+  const matches = [
+    { method: { service: "shop.Catalog", method: "Get" } },
+    { method: { service: "shop.Catalog" }, headers: [{ name: "x-a", value: "b" }] },
+    { method: { method: "Watch" } },
+    { method: { type, service: "a|b", method: "c.*" } },
+  ];
+  const backendRefs = [
+    { name: "calls", port: 80, weight: 9 },
+    { name: "ratings", port: 80, weight: 1 },
+  ];
+  return [
+    made("GRPCRoute", "calls", { rules: [{ matches, backendRefs }, {}] }),
+    made("TCPRoute", "streams", { rules: [{ backendRefs: to(9_000) }] }),
+  ];
 }
 
 function slice(service: string, port: number): Written {
