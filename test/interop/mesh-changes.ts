@@ -303,10 +303,8 @@ function otherRoutes(): Written[] {
     const parentRefs = [{ group: "", kind: "Service", name: service }];
     return { kind, metadata: { name: service, namespace: "plain" }, spec: { parentRefs, ...spec } };
   };
-  const to = (port: number): unknown[] => [
-    { name: "streams", port, weight: 3 },
-    { name: "missing", port },
-  ];
+  // None that leads nowhere: Envoy's validation knows only clusters that exist.
+  const toStreams = [{ name: "streams", port: 9_000, weight: 3 }];
   const type = "RegularExpression";
   const matches = [
     { method: { service: "shop.Catalog", method: "Get" } },
@@ -320,7 +318,7 @@ function otherRoutes(): Written[] {
   ];
   return [
     made("GRPCRoute", "calls", { rules: [{ matches, backendRefs }, {}] }),
-    made("TCPRoute", "streams", { rules: [{ backendRefs: to(9_000) }] }),
+    made("TCPRoute", "streams", { rules: [{ backendRefs: toStreams }] }),
   ];
 }
 
