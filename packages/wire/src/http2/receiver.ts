@@ -40,6 +40,8 @@ export class Receiver {
   initialSendWindow = 65_535;
   /** Streams above it are refused (RFC 9113 §6.8); set by our second GOAWAY. */
   lastTakenId: number = windowBytesMax;
+  /** The rule that last ended a stream by the peer's error. */
+  lastFault: Http2Reason = Http2Reason.None;
   /** Requests since the owner last set it to 0. */
   requestCount = 0;
 
@@ -164,6 +166,7 @@ export class Receiver {
 
   /** Resets a stream that was never handed on. */
   #refuse(streamId: number, reason: Http2Reason, isCounted: boolean): Http2Reason {
+    this.lastFault = reason;
     this.#sender.rstStream(streamId, codeOfReason(reason));
     this.#streams.refuse(streamId);
     return isCounted ? this.#budgets.reset(this.#streams.nowMs) : Http2Reason.None;
@@ -225,6 +228,7 @@ export class Receiver {
   /** A stream error (RFC 9113 §5.4.2); it counts as a reset by the peer (http-cases H41). */
   #fail(stream: StreamState, reason: Http2Reason): Http2Reason {
     stream.reason = reason;
+    this.lastFault = reason;
     const code = codeOfReason(reason);
     this.#sender.reset(stream, code);
     if (!stream.isRefused) this.#sink.onReset(stream, code, false);
