@@ -240,9 +240,13 @@ export class Mesh {
    * keep to it are closed, and every proxy has noticed before this resolves.
    */
   async speak(name: string, onSocket: (socket: Socket) => void): Promise<void> {
-    const program = this.program(name);
-    program.speak(onSocket);
-    const address = `127.0.0.1:${program.port}`;
+    this.program(name).speak(onSocket);
+    await this.spoken(name);
+  }
+
+  /** No proxy holds a connection to the program: what it speaks from now on is heard. */
+  async spoken(name: string): Promise<void> {
+    const address = `127.0.0.1:${this.program(name).port}`;
     for (const proxy of this.#proxies()) {
       for (let waited = 0; (await openTo(proxy, address)) > 0; waited += 10) {
         if (waited > 5_000) throw new Error(`connections to ${address} stay open`);

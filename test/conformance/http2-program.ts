@@ -50,8 +50,9 @@ export class Http2Program {
       const seen = { headers, body: Buffer.concat(chunks).toString(), trailers };
       this.seen.push(seen);
       if (stream.destroyed) return;
-      stream.respond({ ":status": 200, "content-type": "application/json" });
-      stream.end(JSON.stringify(seen));
+      const endStream = headers[":method"] === "HEAD";
+      stream.respond({ ":status": 200, "content-type": "application/json" }, { endStream });
+      if (!endStream) stream.end(JSON.stringify(seen));
     });
   }
 }

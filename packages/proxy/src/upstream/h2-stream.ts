@@ -2,13 +2,24 @@
 // given back as soon as the other side has taken it, so that a slow reader stops its own stream and
 // no other (RFC 9113 §5.2).
 
-import { type HeaderList, Framing, type RequestHead, type ResponseHead } from "@weft/wire";
-import { type Http2Connection, Http2Error, type Http2Stream } from "@weft/wire";
+import {
+  Framing,
+  type HeaderList,
+  type Http2Connection,
+  Http2Error,
+  type Http2Stream,
+  type RequestHead,
+  type ResponseHead,
+} from "@weft/wire";
 import type { UpstreamConnection, UpstreamUser } from "../exchange/exchange.ts";
+import { reasonOf } from "../exchange/reason.ts";
+import { StreamSocket } from "../tcp/stream-socket.ts";
 import { Flag } from "../telemetry/response-flags.ts";
 import type { H2Connection } from "./h2.ts";
+import { proveKey } from "./websocket.ts";
 
 const noTrailers: HeaderList = [];
+const nothing = Buffer.alloc(0);
 
 export class H2Stream implements UpstreamConnection {
   readonly isReused: boolean;
@@ -24,8 +35,10 @@ export class H2Stream implements UpstreamConnection {
   #isPaused = false;
   /** Content that was passed on while the other side wanted no more. */
   #owedBytes = 0;
-  /** A WebSocket by extended CONNECT (RFC 8441). */
-  #isTunnel = false;
+  /** Asks for a WebSocket by extended CONNECT (RFC 8441). */
+  #upgrade: RequestHead | null = null;
+  /** The WebSocket, once it is one. */
+  #tunnel: StreamSocket | null = null;
 
   constructor(connection: H2Connection, http2: Http2Connection, user: UpstreamUser) {
     this.#connection = connection;
@@ -35,8 +48,9 @@ export class H2Stream implements UpstreamConnection {
   }
 
   send(request: RequestHead): void {
-    this.#isTunnel = request.upgrade !== "";
-    this.#isSent = request.framing === Framing.None && !this.#isTunnel;
+    const isUpgrade = request.upgrade !== "";
+    if (isUpgrade) this.#upgrade = request;
+    this.#isSent = request.framing === Framing.None && !isUpgrade;
     const stream = this.#http2.request(request, this.#isSent);
     // The pool looked for room, so this is a connection that ended meanwhile.
     if (stream === null) return this.broken(Flag.UpstreamRefused);
@@ -55,7 +69,7 @@ export class H2Stream implements UpstreamConnection {
   }
 
   sendEnd(trailers: HeaderList): void {
-    if (this.#isSent || this.#isTunnel) return;
+    if (this.#isSent || this.#upgrade !== null) return;
     this.#isSent = true;
     this.#stream?.end(trailers);
   }
@@ -85,11 +99,19 @@ export class H2Stream implements UpstreamConnection {
     this.hasBegun = true;
     const user = this.#user;
     if (user === null) return;
+    // HTTP/2 has no reason phrase; an HTTP/1.1 client is given the usual one.
+    head.reason = reasonOf(head.status);
+    if (head.status === 101) {
+      this.#switch(head, user);
+      if (isEnd) this.#tunnel?.onStreamEnd();
+      return;
+    }
     user.onResponse(head);
     if (isEnd) this.ended(noTrailers);
   }
 
   received(bytes: Buffer): void {
+    if (this.#tunnel !== null) return this.#tunnel.onStreamData(bytes);
     const user = this.#user;
     if (user === null) return;
     const { length } = bytes;
@@ -99,6 +121,7 @@ export class H2Stream implements UpstreamConnection {
   }
 
   ended(trailers: HeaderList): void {
+    if (this.#tunnel !== null) return this.#tunnel.onStreamEnd();
     const user = this.#user;
     if (user === null) return;
     const stream = this.#stream;
@@ -110,8 +133,15 @@ export class H2Stream implements UpstreamConnection {
   }
 
   writable(): void {
+    if (this.#tunnel !== null) return this.#tunnel.onStreamWritable();
     this.#unblock();
     this.#user?.onWritable();
+  }
+
+  /** The stream is over before its time. */
+  reset(code: Http2Error, isByPeer: boolean, flag: Flag): void {
+    if (this.#tunnel !== null) this.#tunnel.onStreamReset(code, isByPeer);
+    else this.broken(flag);
   }
 
   broken(flag: Flag): void {
@@ -119,6 +149,17 @@ export class H2Stream implements UpstreamConnection {
     if (user === null) return;
     this.#leave();
     user.onBroken(flag);
+  }
+
+  /** The stream is a tunnel from here on, and no request any more. */
+  #switch(head: ResponseHead, user: UpstreamUser): void {
+    const stream = this.#stream;
+    if (stream === null || this.#upgrade === null) return;
+    proveKey(this.#upgrade, head);
+    this.#leave();
+    this.#tunnel = new StreamSocket(stream, this.#connection.peer);
+    user.onResponse(head);
+    user.onSwitched(this.#tunnel, nothing);
   }
 
   #unblock(): void {

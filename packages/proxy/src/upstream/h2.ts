@@ -22,6 +22,7 @@ import {
   type ResponseHead,
 } from "@weft/wire";
 import type { UpstreamUser } from "../exchange/exchange.ts";
+import type { StreamSocketPeer } from "../tcp/stream-socket.ts";
 import { Flag } from "../telemetry/response-flags.ts";
 import type { Dialling } from "./dialling.ts";
 import { H2Stream } from "./h2-stream.ts";
@@ -69,6 +70,11 @@ export class H2Connection implements SocketOwner, TurnEnd {
     return this.#requestCount > 1;
   }
 
+  /** What tunnels say of the connection below them. */
+  get peer(): StreamSocketPeer {
+    return this.#socket;
+  }
+
   get openStreamCount(): number {
     return this.#userCount;
   }
@@ -97,7 +103,7 @@ export class H2Connection implements SocketOwner, TurnEnd {
     if (this.#isRetired) return false;
     const { endpoint } = this.pool;
     const { requestsPerConnectionMax } = endpoint.cluster.row;
-    const isIdleTooLong = this.#userCount === 0 && nowMs - this.#idleSinceMs > idleMaxMs;
+    const isIdleTooLong = this.#isIdle && nowMs - this.#idleSinceMs > idleMaxMs;
     const isOfToday = this.#context === null || this.#context === endpoint.thread.identity.context;
     const isWornOut =
       requestsPerConnectionMax !== null && this.#requestCount >= requestsPerConnectionMax;
@@ -112,9 +118,11 @@ export class H2Connection implements SocketOwner, TurnEnd {
     user.onConnection(new H2Stream(this, this.#http2, user));
   }
 
-  /** What waits long, and rates of frames. */
+  /** What waits long, and tunnels that ended on a connection that is to close. */
   tick(nowMs: number): void {
+    if (this.#isClosed) return;
     if (this.#http2.tick(nowMs) === Http2Status.Closed) this.#failed();
+    else if (this.#isRetired) this.#closeIfIdle();
   }
 
   /** No new requests: it closes now, or when the last one is over. */
@@ -131,7 +139,8 @@ export class H2Connection implements SocketOwner, TurnEnd {
     const { endpoint } = this.pool;
     endpoint.cluster.breaker.releaseRequest();
     if (this.#userCount === 0) this.#idleSinceMs = endpoint.thread.clock.monotonicMs();
-    if (this.#isRetired) this.#closeIfIdle();
+    // The codec forgets the stream when this event is over.
+    if (this.#isRetired) this.hasOutput();
     else this.pool.roomMade(this);
   }
 
@@ -153,7 +162,7 @@ export class H2Connection implements SocketOwner, TurnEnd {
   }
 
   onEnd(): void {
-    if (this.#userCount === 0 && !this.#http2.isGoingAway) {
+    if (this.#isIdle && !this.#http2.isGoingAway) {
       const { endpoint } = this.pool;
       endpoint.idleClose.observed(endpoint.thread.clock.monotonicMs() - this.#idleSinceMs);
     }
@@ -177,6 +186,7 @@ export class H2Connection implements SocketOwner, TurnEnd {
   flush(): void {
     this.#isFlushing = false;
     this.#write();
+    if (this.#isRetired) this.#closeIfIdle();
   }
 
   // From the codec.
@@ -208,8 +218,13 @@ export class H2Connection implements SocketOwner, TurnEnd {
     this.#close();
   }
 
+  /** Neither requests nor tunnels. */
+  get #isIdle(): boolean {
+    return this.#userCount === 0 && this.#http2.openStreamCount === 0;
+  }
+
   #closeIfIdle(): void {
-    if (this.#userCount > 0 || this.#isClosed) return;
+    if (!this.#isIdle || this.#isClosed) return;
     this.#http2.goAway(Http2Error.NoError);
     this.#close();
   }
@@ -252,7 +267,8 @@ class Events implements Http2Sink {
   }
 
   onReset(stream: Http2Stream, code: Http2Error, isByPeer: boolean): void {
-    (stream.owner as H2Stream).broken(flagOf(code, isByPeer, stream.reason));
+    const flag = flagOf(code, isByPeer, stream.reason);
+    (stream.owner as H2Stream).reset(code, isByPeer, flag);
   }
 
   onGoAway(): void {
