@@ -33,6 +33,7 @@ const entries = [
   "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.proto",
   "envoy/extensions/transport_sockets/tls/v3/tls.proto",
   "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.proto",
+  "envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol.proto",
   "envoy/extensions/upstreams/http/v3/http_protocol_options.proto",
   "google/rpc/status.proto",
   "weft/v1/agent.proto",

@@ -26,6 +26,15 @@ export function isIpAddress(value: string): boolean {
   return isIpv4(value) || isIpv6(value);
 }
 
+/** An address, or one with the length of its prefix. */
+export function isAddressRange(value: string): boolean {
+  const [address = "", length, ...rest] = value.split("/");
+  if (rest.length > 0 || !isIpAddress(address)) return false;
+  if (length === undefined) return true;
+  const bitsMax = isIpv4(address) ? 32 : 128;
+  return /^(0|[1-9]\d{0,2})$/.test(length) && Number(length) <= bitsMax;
+}
+
 export function isIpv4(value: string): boolean {
   return IPV4.test(value);
 }

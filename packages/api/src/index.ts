@@ -138,6 +138,7 @@ export type {
   RetrySettings,
   TimeoutSettings,
   TrafficSettings,
+  ProxyProtocolVersion,
 } from "./traffic-settings.ts";
 export { listKey } from "./validate.ts";
 export {

@@ -2,11 +2,12 @@
 
 import { pathColumn } from "./column.ts";
 import { conditions } from "./condition.ts";
+import { isAddressRange } from "./format.ts";
 import { defineKind, kindSchema } from "./define-kind.ts";
 import type { KindInfo } from "./kind.ts";
 import { portNumber } from "./name.ts";
 import { checkTargets, policyTargets } from "./policy-target.ts";
-import { choice, list, object, type Static } from "./schema.ts";
+import { choice, list, object, type Static, string } from "./schema.ts";
 import { WEFT_GROUP, WEFT_VERSION } from "./workload.ts";
 
 const MTLS_MODES = ["Strict", "Permissive", "Disable"] as const;
@@ -29,6 +30,18 @@ const portLevel = object(
   { required: ["port", "mtls"] },
 );
 
+const proxyProtocol = object(
+  "Peers whose connections begin with a PROXY protocol header, of version 1 or 2.",
+  {
+    from: list(
+      "Their addresses, such as 10.1.0.0/16; from them the header is demanded, from others refused.",
+      string("An address or a range."),
+      { maxItems: 64 },
+    ),
+  },
+  { required: ["from"] },
+);
+
 const spec = object("Whom it is for and what it demands.", {
   targetRefs: policyTargets("Services; absent: every workload of the namespace."),
   mtls: mtlsSchema,
@@ -37,6 +50,7 @@ const spec = object("Whom it is for and what it demands.", {
     keys: ["port"],
     maxItems: 64,
   }),
+  proxyProtocol,
 });
 
 const status = object("What became of the policy.", {
@@ -82,8 +96,14 @@ export const peerAuthenticationKind: KindInfo<PeerAuthentication> = defineKind({
   ],
   check(object, report) {
     checkTargets(object.spec.targetRefs ?? [], object.metadata, report.at("spec.targetRefs"));
-    if (object.spec.mtls === undefined && (object.spec.portLevel ?? []).length === 0) {
-      report.required("spec.mtls", "unless portLevel says something");
+    const { mtls, portLevel = [], proxyProtocol: accepted } = object.spec;
+    if (mtls === undefined && portLevel.length === 0 && accepted === undefined) {
+      report.required("spec.mtls", "unless portLevel or proxyProtocol says something");
+    }
+    for (const [i, range] of (accepted?.from ?? []).entries()) {
+      if (isAddressRange(range)) continue;
+      const message = "must be an IP address, or one with a prefix length, such as 10.1.0.0/16";
+      report.invalid(`spec.proxyProtocol.from[${i}]`, range, message);
     }
   },
 });

@@ -114,12 +114,23 @@ const timeout = object("How long things may take; 0s means for ever.", {
   connect: duration("For a connection with its TLS handshake; 5s likewise."),
 });
 
+export const PROXY_PROTOCOLS = ["V1", "V2"] as const;
+export type ProxyProtocolVersion = (typeof PROXY_PROTOCOLS)[number];
+
+const proxyProtocol = choice(
+  "On TCP ports, what each connection to the program begins with: a PROXY protocol header of this " +
+    "version, which says who the connection is from. A sidecar beside the program sends it, else " +
+    "the caller's. None where nothing says otherwise.",
+  PROXY_PROTOCOLS,
+);
+
 export const trafficProperties = {
   loadBalancer,
   circuitBreaker,
   outlierDetection: withRules(outlierDetection, checkOutlierDetection),
   retry: withRules(retry, checkRetry),
   timeout: withRules(timeout, checkTimeout),
+  proxyProtocol,
 } as const;
 
 export type RetrySettings = Static<typeof retry>;
@@ -135,6 +146,7 @@ export interface TrafficSettings {
   outlierDetection?: OutlierDetectionSettings;
   retry?: RetrySettings;
   timeout?: TimeoutSettings;
+  proxyProtocol?: ProxyProtocolVersion;
 }
 
 function checkOutlierDetection(value: OutlierDetectionSettings, report: Reporter): void {

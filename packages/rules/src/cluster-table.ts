@@ -114,16 +114,26 @@ export class OutlierRow {
 }
 
 /** How an endpoint is dialled; `tls` null is plaintext. */
+export type ProxyProtocolVersion = "V1" | "V2";
+
+export interface UpstreamSocket {
+  readonly tls: UpstreamTlsRow | null;
+  readonly proxyProtocol: ProxyProtocolVersion | null;
+}
+
 export class TransportRow {
   readonly name: string;
   /** [name, value, …] that an endpoint's `transportMatch` must contain. */
   readonly match: readonly string[];
   readonly tls: UpstreamTlsRow | null;
+  /** A connection begins with a header of this version; null: with none. */
+  readonly proxyProtocol: ProxyProtocolVersion | null;
 
-  constructor(name: string, match: readonly string[], tls: UpstreamTlsRow | null) {
+  constructor(name: string, match: readonly string[], socket: UpstreamSocket) {
     this.name = name;
     this.match = match;
-    this.tls = tls;
+    this.tls = socket.tls;
+    this.proxyProtocol = socket.proxyProtocol;
   }
 }
 

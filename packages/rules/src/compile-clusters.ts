@@ -300,12 +300,12 @@ function compileTransports(
   const alpn = protocol === null ? null : protocolAlpn[protocol];
   const transports = message.transportSocketMatches.map((one, i) => {
     const at = scope.item("transport_socket_matches", i);
-    const tls = compileUpstreamSocket(one.transportSocket, alpn, at.at("transport_socket"));
-    return new TransportRow(one.name, textPairs(one.match, at.at("match")), tls);
+    const socket = compileUpstreamSocket(one.transportSocket, alpn, at.at("transport_socket"));
+    return new TransportRow(one.name, textPairs(one.match, at.at("match")), socket);
   });
   if (transports.some((transport) => transport.match.length === 0)) return transports;
-  const tls = compileUpstreamSocket(message.transportSocket, alpn, scope.at("transport_socket"));
-  return [...transports, new TransportRow("default", [], tls)];
+  const socket = compileUpstreamSocket(message.transportSocket, alpn, scope.at("transport_socket"));
+  return [...transports, new TransportRow("default", [], socket)];
 }
 
 const httpAlpn = ["h2", "http/1.1"];

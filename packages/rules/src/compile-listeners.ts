@@ -7,6 +7,7 @@ import type {
   FilterChain,
   ListenerFilter,
 } from "@weft/xds/messages/envoy/config/listener/v3/listener_components.js";
+import { type AddressRange, parseAddressRange } from "./address-range.ts";
 import { compileHttpManager, compileTcpProxy } from "./compile-filters.ts";
 import { socketAddress } from "./compile-endpoints.ts";
 import { compileDownstreamSocket } from "./compile-tls.ts";
@@ -50,6 +51,7 @@ export function compileListener(bytes: Uint8Array, scope: Scope): ListenerRow | 
     version: weft.text("version"),
     servicePort: weft.count("port"),
     protocol: weft.oneOf("protocol", protocols),
+    proxyProtocolFrom: compileRanges(weft.texts("proxyProtocolFrom"), scope),
     ...chains,
     detectionTimeoutMs: durationMs(
       message.listenerFiltersTimeout,
@@ -60,6 +62,20 @@ export function compileListener(bytes: Uint8Array, scope: Scope): ListenerRow | 
   });
   weft.finish();
   return scope.errorCount > errorsBefore ? null : row;
+}
+
+function compileRanges(
+  texts: readonly string[] | null,
+  scope: Scope,
+): readonly AddressRange[] | null {
+  if (texts === null) return null;
+  const ranges: AddressRange[] = [];
+  for (const [i, text] of texts.entries()) {
+    const range = parseAddressRange(text);
+    if (range !== null) ranges.push(range);
+    else scope.item("proxyProtocolFrom", i).refuse(`${text} is no range of addresses`);
+  }
+  return ranges;
 }
 
 function directionOf(message: Listener, scope: Scope): Direction {

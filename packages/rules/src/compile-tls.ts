@@ -1,6 +1,8 @@
 // Transport sockets: TLS towards downstreams and upstreams, or none. Keys and certificates are
 // named, never carried: `workload` is the agent's, `bundle` comes as a Secret resource.
 
+import { ProxyProtocolConfig_Version } from "@weft/xds/messages/envoy/config/core/v3/proxy_protocol.js";
+import { ProxyProtocolUpstreamTransport } from "@weft/xds/messages/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol.js";
 import type { TransportSocket } from "@weft/xds/messages/envoy/config/core/v3/base.js";
 import type { CertificateValidationContext } from "@weft/xds/messages/envoy/extensions/transport_sockets/tls/v3/common.js";
 import { SubjectAltNameMatcher_SanType } from "@weft/xds/messages/envoy/extensions/transport_sockets/tls/v3/common.js";
@@ -10,7 +12,7 @@ import {
   DownstreamTlsContext,
   UpstreamTlsContext,
 } from "@weft/xds/messages/envoy/extensions/transport_sockets/tls/v3/tls.js";
-import { SecretRow, UpstreamTlsRow } from "./cluster-table.ts";
+import { SecretRow, type UpstreamSocket, UpstreamTlsRow } from "./cluster-table.ts";
 import type { Scope } from "./scope.ts";
 import { DownstreamTlsRow } from "./tables.ts";
 import { typeName } from "./typed-config.ts";
@@ -18,8 +20,33 @@ import { typeName } from "./typed-config.ts";
 const types = "envoy.extensions.transport_sockets";
 const rawBuffer = `${types}.raw_buffer.v3.RawBuffer`;
 
-/** Null for plaintext, and after a refusal. `alpn` is offered in place of the message's own. */
+const announcing = `${types}.proxy_protocol.v3.ProxyProtocolUpstreamTransport`;
+
+/**
+ * TLS or plaintext, with a PROXY protocol header before it or not. `alpn` is offered in
+ * place of the message's own.
+ */
 export function compileUpstreamSocket(
+  message: TransportSocket | undefined,
+  alpn: readonly string[] | null,
+  scope: Scope,
+): UpstreamSocket {
+  const config = message?.configType?.typedConfig;
+  if (config === undefined || typeName(config) !== announcing) {
+    return { tls: compileUpstreamTls(message, alpn, scope), proxyProtocol: null };
+  }
+  const outer = ProxyProtocolUpstreamTransport.decode(config.value);
+  scope.refuseOthers(outer, new Set(["config", "transportSocket"]));
+  if (outer.config !== undefined) {
+    scope.at("config").refuseOthers(outer.config, new Set(["version"]));
+  }
+  const isSecond = outer.config?.version === ProxyProtocolConfig_Version.V2;
+  const tls = compileUpstreamTls(outer.transportSocket, alpn, scope.at("transport_socket"));
+  return { tls, proxyProtocol: isSecond ? "V2" : "V1" };
+}
+
+/** Null for plaintext, and after a refusal. */
+function compileUpstreamTls(
   message: TransportSocket | undefined,
   alpn: readonly string[] | null,
   scope: Scope,

@@ -12,6 +12,7 @@ export {
   transportFor,
   UpstreamTlsRow,
 } from "./cluster-table.ts";
+export { type AddressRange, isInRanges } from "./address-range.ts";
 export {
   Compilation,
   type Compiled,

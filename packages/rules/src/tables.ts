@@ -3,6 +3,7 @@
 // Rows are immutable and printable: `JSON.stringify` of a row is what `weft proxy` shows (style
 // section 4).
 
+import type { AddressRange } from "./address-range.ts";
 import type { Pattern } from "./regex.ts";
 import type { RouteTable } from "./route-table.ts";
 
@@ -33,6 +34,8 @@ export class ListenerRow {
   readonly version: string;
   readonly servicePort: number;
   readonly protocol: Protocol | null;
+  /** Whose connections begin with a PROXY protocol header; null: nobody's. */
+  readonly proxyProtocolFrom: readonly AddressRange[] | null;
   /** For a connection that starts with a TLS record; null: every connection is taken as plain. */
   readonly tlsChain: ChainRow | null;
   /** For any other connection; null: it is closed. */
@@ -53,6 +56,7 @@ export class ListenerRow {
     this.version = fields.version;
     this.servicePort = fields.servicePort;
     this.protocol = fields.protocol;
+    this.proxyProtocolFrom = fields.proxyProtocolFrom;
     this.tlsChain = fields.tlsChain;
     this.plainChain = fields.plainChain;
     this.detectionTimeoutMs = fields.detectionTimeoutMs;

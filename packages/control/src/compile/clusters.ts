@@ -2,7 +2,7 @@
 // section 2). A service port has one cluster, and a further one for each service whose routes bring
 // other settings.
 
-import type { Service } from "@weft/api";
+import type { ProxyProtocolVersion, Service } from "@weft/api";
 import { typeUrls } from "@weft/xds";
 import {
   Cluster,
@@ -47,7 +47,12 @@ import {
   wideScopes,
 } from "./settings.ts";
 import { duration, fromAds, socketAddress, typed, weftMetadata } from "./typed-config.ts";
-import { type UpstreamExpectations, upstreamSockets } from "./upstream-tls.ts";
+import {
+  announcing,
+  plaintext,
+  type UpstreamExpectations,
+  upstreamSockets,
+} from "./upstream-tls.ts";
 
 /**
  * The service a caller named, at one of its ports: what a cluster's settings may also come from.
@@ -168,6 +173,7 @@ export function compileCluster(
   const expected = expectationsOf(model, service, port, options);
   const { requireMtls, isAllMtls } = expected;
   const idleMs = idleTimeoutMs(cluster, port.protocol);
+  const announced = port.protocol === "tcp" ? cluster.proxyProtocol.value : null;
   const message = Cluster.fromPartial({
     name: choice.name,
     clusterDiscoveryType: { $case: "type", type: Cluster_DiscoveryType.EDS },
@@ -178,7 +184,7 @@ export function compileCluster(
     commonLbConfig: { healthyPanicThreshold: { value: 0 } },
     circuitBreakers: { thresholds: [thresholds(choice.settings)] },
     ...outlierDetection(cluster),
-    ...upstreamSockets(expected, port.protocol),
+    ...upstreamSockets(expected, port.protocol, announced),
     typedExtensionProtocolOptions: {
       [HTTP_OPTIONS]: httpOptions(port.protocol, idleMs, requireMtls || isAllMtls),
     },
@@ -304,6 +310,7 @@ export function compileInboundCluster(
   name: string,
   port: number,
   protocol: ServicePort["protocol"],
+  proxyProtocol: ProxyProtocolVersion | null,
 ): CompiledResource {
   const limits = {
     maxConnections: UNLIMITED,
@@ -317,6 +324,7 @@ export function compileInboundCluster(
     clusterDiscoveryType: { $case: "type", type: Cluster_DiscoveryType.STATIC },
     connectTimeout: duration(5_000),
     circuitBreakers: { thresholds: [limits] },
+    ...(proxyProtocol !== null && { transportSocket: announcing(proxyProtocol, plaintext()) }),
     loadAssignment: {
       clusterName: name,
       endpoints: [{ lbEndpoints: [{ hostIdentifier: { $case: "endpoint", endpoint } }] }],

@@ -25,6 +25,7 @@ test("nothing written: every default of design section 6, and that it is one", (
       ["outlierDetection.maxEjectionPercent", 50],
       ["timeout.connect", "5s"],
       ["timeout.idle", "5m"],
+      ["proxyProtocol", null],
       ["retry.attempts", 2],
       ["retry.perTryTimeout", null],
       ["retry.on", ["connect-failure", "refused-stream", 503]],

@@ -1,7 +1,7 @@
 // The listeners of a proxy: one outbound, the same for everyone in a namespace, and one inbound for
 // each declared port of its workload (design section 5, "Inbound").
 
-import type { MtlsMode, Workload, WorkloadPort } from "@weft/api";
+import type { MtlsMode, ProxyProtocolVersion, Workload, WorkloadPort } from "@weft/api";
 import { VERSION_LABEL } from "@weft/api";
 import { typeUrls } from "@weft/xds";
 import { TrafficDirection } from "@weft/xds/messages/envoy/config/core/v3/base.js";
@@ -33,7 +33,7 @@ import { workloadProtocol } from "../model/service-ports.ts";
 import { compileInboundCluster, idleTimeoutMs, settingsFor } from "./clusters.ts";
 import { forwardFilter } from "./forward-proxy.ts";
 import { compileMatch } from "./http-match.ts";
-import { modeOf } from "./mtls-mode.ts";
+import { acceptedProxiesOf, modeOf } from "./mtls-mode.ts";
 import { BUNDLE_SECRET, inboundName, OUTBOUND_LISTENER, routeTableName } from "./names.ts";
 import { type CompiledResource, compiledResource, type ResourceRef } from "./resource.ts";
 import type { TableKey } from "./route-table.ts";
@@ -82,7 +82,9 @@ export function compileInbound(model: Model, workload: Workload): CompiledInboun
     if (port.meshPort === undefined) continue;
     listeners.push(compileInboundListener(model, workload, port, port.meshPort));
     const protocol = workloadProtocol(port);
-    clusters.push(compileInboundCluster(inboundName(port.name), port.port, protocol));
+    const name = inboundName(port.name);
+    const announced = protocol === "tcp" ? announcedOf(model, workload) : null;
+    clusters.push(compileInboundCluster(name, port.port, protocol, announced));
   }
   return { listeners, clusters };
 }
@@ -95,6 +97,7 @@ function compileInboundListener(
 ): CompiledResource {
   const name = inboundName(port.name);
   const mode = modeOf(model, workload, port).value;
+  const proxies = acceptedProxiesOf(model, workload, port);
   const protocol = workloadProtocol(port);
   const filter =
     protocol === "tcp"
@@ -114,11 +117,22 @@ function compileInboundListener(
       version: workload.metadata.labels?.[VERSION_LABEL] ?? "",
       port: port.port,
       protocol,
+      ...(proxies !== null && { proxyProtocolFrom: [...proxies] }),
     }),
   });
   const refs: ResourceRef[] = [{ typeUrl: typeUrls.cluster, name }];
   if (mode !== "Disable") refs.push({ typeUrl: typeUrls.secret, name: BUNDLE_SECRET });
   return compiledResource(typeUrls.listener, name, Listener.encode(listener).finish(), refs);
+}
+
+/** What the program wants to be told first; the oldest of its services that say so. */
+function announcedOf(model: Model, workload: Workload): ProxyProtocolVersion | null {
+  for (const service of servicesOf(model, workload)) {
+    const own = { service, portName: "", port: 0 };
+    const { value } = settingsFor(model, own, own).cluster.proxyProtocol;
+    if (value !== null) return value;
+  }
+  return null;
 }
 
 /**

@@ -19,13 +19,38 @@ type Level = "Port" | "Service" | "Namespace";
 /** The mode of one port of a workload. */
 export function modeOf(model: Model, workload: Workload, port: WorkloadPort): Sourced<MtlsMode> {
   const namespace = workload.metadata.namespace ?? "";
-  if (model.byNamespace.get(`PeerAuthentication/${namespace}`).size === 0) {
-    return wideMode(model, namespace, port.port);
+  for (const { policies, level } of policiesOf(model, workload, port)) {
+    const found = decide(policies, port.port, level);
+    if (found !== null) return found;
   }
-  const services = servicesOf(model, workload);
+  return wideMode(model, namespace, port.port);
+}
+
+/** Who sends a PROXY protocol header to a port; null: nobody said. */
+export function acceptedProxiesOf(
+  model: Model,
+  workload: Workload,
+  port: WorkloadPort,
+): readonly string[] | null {
+  const namespace = workload.metadata.namespace ?? "";
+  const nearest = policiesOf(model, workload, port).flatMap(({ policies }) => policies);
+  const wide = wholeNamespace(model, namespace);
+  const all = wide === null ? nearest : [...nearest, wide];
+  const found = all.find(({ spec }) => spec.proxyProtocol !== undefined);
+  return found?.spec.proxyProtocol?.from ?? null;
+}
+
+/** Those that target the services of a workload's port, the nearest and oldest first. */
+function policiesOf(
+  model: Model,
+  workload: Workload,
+  port: WorkloadPort,
+): { readonly policies: readonly PeerAuthentication[]; readonly level: Level }[] {
+  const namespace = workload.metadata.namespace ?? "";
+  if (model.byNamespace.get(`PeerAuthentication/${namespace}`).size === 0) return [];
   const onPort: PeerAuthentication[] = [];
   const onService: PeerAuthentication[] = [];
-  for (const key of services) {
+  for (const key of servicesOf(model, workload)) {
     const service = model.objects.Service.get(key);
     if (service === undefined) continue;
     for (const servicePort of servicePortsOf(model, service)) {
@@ -36,11 +61,10 @@ export function modeOf(model: Model, workload: Workload, port: WorkloadPort): So
     const policy = attached(model, key, null);
     if (policy !== null) onService.push(policy);
   }
-  return (
-    decide(onPort.sort(byAge), port.port, "Port") ??
-    decide(onService.sort(byAge), port.port, "Service") ??
-    wideMode(model, namespace, port.port)
-  );
+  return [
+    { policies: onPort.sort(byAge), level: "Port" },
+    { policies: onService.sort(byAge), level: "Service" },
+  ];
 }
 
 /** The mode a service itself is in, whether it has workloads or not. */
@@ -69,9 +93,13 @@ function attached(
   return policyOn(model, "PeerAuthentication", namespace, { kind: "Service", name, section });
 }
 
-function wideMode(model: Model, namespace: string, portNumber: number | null): Sourced<MtlsMode> {
+function wholeNamespace(model: Model, namespace: string): PeerAuthentication | null {
   const target = { kind: "Namespace", name: namespace, section: null } as const;
-  const policy = policyOn(model, "PeerAuthentication", namespace, target);
+  return policyOn(model, "PeerAuthentication", namespace, target);
+}
+
+function wideMode(model: Model, namespace: string, portNumber: number | null): Sourced<MtlsMode> {
+  const policy = wholeNamespace(model, namespace);
   const written = decide(policy === null ? [] : [policy], portNumber, "Namespace");
   if (written !== null) return written;
   const mesh = meshConfigOf(model)?.spec.mtls?.mode;

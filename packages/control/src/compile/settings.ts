@@ -8,6 +8,7 @@ import {
   MESH_CONFIG_NAME,
   type MeshConfig,
   parseDurationMs,
+  type ProxyProtocolVersion,
   type TrafficSettings,
 } from "@weft/api";
 import { type Model, objectKey, type ObjectKey, splitKey } from "../model/model.ts";
@@ -62,6 +63,7 @@ interface ClusterValues {
   readonly connectTimeoutMs: number;
   /** 0: for ever. Null: 5 minutes for a stream, an hour for a TCP connection. */
   readonly idleTimeoutMs: number | null;
+  readonly proxyProtocol: ProxyProtocolVersion | null;
 }
 
 /** Taken from the service the caller named, then from wider scopes. */
@@ -123,6 +125,11 @@ const clusterTable: Table<ClusterValues> = {
   ),
   connectTimeoutMs: setting("timeout.connect", (s) => durationOf(s.timeout?.connect), 5_000),
   idleTimeoutMs: setting<number | null>("timeout.idle", (s) => durationOf(s.timeout?.idle), null),
+  proxyProtocol: setting<ProxyProtocolVersion | null>(
+    "proxyProtocol",
+    (s) => s.proxyProtocol,
+    null,
+  ),
 };
 
 const requestTable: Table<RequestValues> = {

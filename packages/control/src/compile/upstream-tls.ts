@@ -1,8 +1,11 @@
 // How a cluster's endpoints are dialled, and the TLS contexts of both ends. A meshed endpoint must
 // show one of the expected SPIFFE IDs; an unmeshed one is dialled in plaintext.
 
+import type { ProxyProtocolVersion } from "@weft/api";
 import type { Cluster } from "@weft/xds/messages/envoy/config/cluster/v3/cluster.js";
 import { TransportSocket } from "@weft/xds/messages/envoy/config/core/v3/base.js";
+import { ProxyProtocolConfig_Version } from "@weft/xds/messages/envoy/config/core/v3/proxy_protocol.js";
+import { ProxyProtocolUpstreamTransport } from "@weft/xds/messages/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol.js";
 import { RawBuffer } from "@weft/xds/messages/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.js";
 import {
   type SubjectAltNameMatcher,
@@ -41,6 +44,7 @@ export interface UpstreamExpectations {
 export function upstreamSockets(
   expected: UpstreamExpectations,
   protocol: Protocol,
+  announced: ProxyProtocolVersion | null,
 ): Pick<Cluster, "transportSocketMatches" | "transportSocket"> {
   const mtls = upstreamTls(expected, protocol);
   const always = { name: "mtls", match: { tlsMode: "mtls" }, transportSocket: mtls };
@@ -49,7 +53,8 @@ export function upstreamSockets(
     return { transportSocketMatches: [always, refused], transportSocket: mtls };
   }
   if (expected.isAllMtls) return { transportSocketMatches: [always], transportSocket: mtls };
-  const plain = { name: "plaintext", match: {}, transportSocket: plaintext() };
+  const bare = announced === null ? plaintext() : announcing(announced, plaintext());
+  const plain = { name: "plaintext", match: {}, transportSocket: bare };
   return { transportSocketMatches: [always, plain], transportSocket: undefined };
 }
 
@@ -106,7 +111,23 @@ function exactUri(identity: string): SubjectAltNameMatcher {
   return { sanType: SubjectAltNameMatcher_SanType.URI, matcher, oid: "" };
 }
 
-function plaintext(): TransportSocket {
+/** Says first, in a PROXY protocol header, who the connection is from. */
+export function announcing(
+  version: ProxyProtocolVersion,
+  transportSocket: TransportSocket,
+): TransportSocket {
+  const { V1, V2 } = ProxyProtocolConfig_Version;
+  const config = { version: version === "V1" ? V1 : V2 };
+  const type =
+    "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport";
+  const message = ProxyProtocolUpstreamTransport.fromPartial({ config, transportSocket });
+  return socket(
+    "envoy.transport_sockets.upstream_proxy_protocol",
+    typed(type, ProxyProtocolUpstreamTransport.encode(message)),
+  );
+}
+
+export function plaintext(): TransportSocket {
   const type = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
   return socket(
     "envoy.transport_sockets.raw_buffer",

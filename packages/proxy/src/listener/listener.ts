@@ -12,6 +12,7 @@ import {
   type TlsAcceptor,
 } from "@weft/runtime";
 import type { ChainRow, ListenerRow } from "@weft/rules";
+import type { ProxyAddresses } from "@weft/wire";
 import { H1Downstream } from "../downstream/h1.ts";
 import type { DownstreamPeer, Entry, FixedHost } from "../exchange/exchange.ts";
 import { forward, type ForwardOptions } from "../tcp/forward.ts";
@@ -19,6 +20,7 @@ import { Refusal } from "../telemetry/refusals.ts";
 import type { Thread } from "../thread.ts";
 import { detect, Spoken } from "./detect.ts";
 import { Asks, FirstBytes } from "./first-bytes.ts";
+import { readHeader, sendsHeader } from "./proxy-header.ts";
 import { serve } from "./serve.ts";
 import { Alert, handshakeRefusal, refuseTls } from "./tls-alert.ts";
 
@@ -47,6 +49,8 @@ export class Listener {
   readonly #options: ListenerOptions;
   readonly #acceptor: { close(): void } | null;
   #tls: TlsAcceptor | null = null;
+  /** Who connections are really from, where a PROXY protocol header said it. */
+  readonly #announced = new WeakMap<ByteSocket, ProxyAddresses>();
 
   constructor(thread: Thread, options: ListenerOptions) {
     this.#thread = thread;
@@ -81,15 +85,28 @@ export class Listener {
     }
     // Nothing to serve it by (yet): a peer must not take silence for an answer.
     if (row === null) return this.#refuse(socket, Refusal.NoConfiguration);
+    const senders = row.proxyProtocolFrom;
+    if (senders === null) return this.#begin(socket, nothing, row);
+    readHeader(this.#thread, socket, sendsHeader(senders, socket), {
+      onHeader: (rest, addresses, hasEnded) => {
+        if (hasEnded) return socket.destroySoon();
+        if (addresses !== null) this.#announced.set(socket, addresses);
+        this.#begin(socket, rest, row);
+      },
+      onBadHeader: (refusal) => this.#refuse(socket, refusal),
+    });
+  }
+
+  #begin(socket: ByteSocket, early: Buffer, row: ListenerRow): void {
     const isTcp = row.plainChain !== null && row.plainChain.tcp !== null;
     if (row.tlsChain === null && row.plainChain !== null && isTcp) {
-      return this.#tcp(socket, nothing, false, row.plainChain);
+      return this.#tcp(socket, early, false, row.plainChain);
     }
     const waitMs = isTcp ? silenceMs : firstBytesMs;
     const asks = row.plainChain === null || isTcp ? Asks.IsTls : Asks.Spoken;
     new FirstBytes(this.#thread, socket, { waitMs, asks }, (bytes, spoken, hasEnded) => {
       this.#spoke(socket, bytes, spoken, hasEnded);
-    }).begin();
+    }).begin(early);
   }
 
   /** The first bytes of an inbound connection, or silence. */
@@ -182,6 +199,7 @@ export class Listener {
       direction: "inbound",
       authority: "",
       socket,
+      announced: this.#announced.get(socket) ?? null,
       onConnected: null,
       onFailed: null,
     });
@@ -221,7 +239,7 @@ export class Listener {
   #entry(socket: ByteSocket, isTls: boolean): Entry {
     return {
       thread: this.#thread,
-      peer: peerOf(socket, isTls, this.#thread.identity.spiffeId),
+      peer: peerOf(socket, isTls, this.#thread.identity.spiffeId, this.#announced.get(socket)),
       listenerName: this.#options.resourceName,
       fixedHost: this.#options.fixedHost,
       destination: null,
@@ -234,11 +252,16 @@ const outboundParser = { allowConnect: true, allowUnknownMethods: true } as cons
 const meshParser = { allowUnknownMethods: true } as const;
 const strangerParser = { allowUnknownMethods: true, underscoreNames: "drop" } as const;
 
-function peerOf(socket: ByteSocket, isTls: boolean, ownIdentity: string): DownstreamPeer {
+function peerOf(
+  socket: ByteSocket,
+  isTls: boolean,
+  ownIdentity: string,
+  announced: ProxyAddresses | undefined,
+): DownstreamPeer {
   const certificate = isTls ? peerCertificateOf(socket) : null;
   const identity = certificate?.spiffeId ?? "";
   return {
-    remoteAddress: socket.remoteAddress,
+    remoteAddress: announced?.sourceAddress ?? socket.remoteAddress,
     isTls,
     identity,
     clientCertificate:

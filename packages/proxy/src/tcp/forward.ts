@@ -4,6 +4,7 @@
 
 import { type ByteSocket, type SocketOwner, WheelTimer } from "@weft/runtime";
 import { chooseCluster, type Direction, type WeightedClusterRow } from "@weft/rules";
+import { type ProxyAddresses, writeProxyHeader, writeProxyLine } from "@weft/wire";
 import { Refusal } from "../telemetry/refusals.ts";
 import { Flag, flagRow } from "../telemetry/response-flags.ts";
 import type { Thread } from "../thread.ts";
@@ -32,6 +33,8 @@ export interface ForwardOptions {
   readonly hasEnded?: boolean;
   /** Without a byte in either direction; 0 for ever, absent or null: an hour. */
   readonly idleTimeoutMs?: number | null;
+  /** Who the connection is really from, where somebody in front of it said so. */
+  readonly announced?: ProxyAddresses | null;
   /** Before the first byte of the upstream. */
   readonly onConnected: (() => void) | null;
   /** Before the socket is closed; it can still be written. */
@@ -87,9 +90,24 @@ class Forward implements SocketOwner {
     this.#isConnected = true;
     this.#endpoint?.record(Outcome.Success);
     onConnected?.();
+    this.#announce(upstream);
     const down = { socket, early: this.#early, hasEnded };
     const up = { socket: upstream, early: nothing };
     joinSockets(thread, down, up, () => this.#done(), idleTimeoutMs ?? relayIdleMs);
+  }
+
+  /** A program that wants it is told first who the connection is from. */
+  #announce(upstream: ByteSocket): void {
+    const version = this.#endpoint?.transport.proxyProtocol ?? null;
+    if (version === null) return;
+    const { announced, socket } = this.#options;
+    const addresses = announced ?? {
+      sourceAddress: socket.remoteAddress,
+      sourcePort: socket.remotePort,
+      destinationAddress: upstream.remoteAddress,
+      destinationPort: upstream.remotePort,
+    };
+    upstream.write(version === "V1" ? writeProxyLine(addresses) : writeProxyHeader(addresses));
   }
 
   onBytes(): void {}
