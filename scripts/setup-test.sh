@@ -22,6 +22,8 @@ debian nginx-light nginx
 debian haproxy haproxy
 debian prometheus promtool
 debian curl curl
+debian nftables nft
+debian iproute2 ip
 debian python3 python3
 debian nghttp2-client h2load
 debian nghttp2-server nghttpd

@@ -13,6 +13,8 @@ export type Part =
   | "nginx"
   | "haproxy"
   | "promtool"
+  | "netns"
+  | "nft"
   | "gateway-api"
   | "grpc-interop"
   | "postgres"

@@ -59,7 +59,7 @@ export class Capture {
     const missing = missingRequirement();
     if (missing !== null) {
       const code = missing.name === "rights" ? "capture-forbidden" : "capture-unavailable";
-      throw new AgentFailure(code, `--transparent: ${missing.message}`, missing.grant);
+      throw new AgentFailure(code, `--transparent: ${missing.message} (${code})`, missing.grant);
     }
     this.#options = options;
     this.#runtime = runtime;
