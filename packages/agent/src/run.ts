@@ -104,8 +104,7 @@ async function supervise(
   agent.watchHealth();
   if (program === null) {
     await Promise.race([aborted(options.stop), agent.failed]);
-    // New connections go their way without us while those that are open end.
-    capture?.end();
+    capture?.release();
     const left = Promise.all([agent.leave(drainMs), upgrade.abandon()]);
     await Promise.race([left, aborted(options.stopNow)]);
     upgrade.kill();

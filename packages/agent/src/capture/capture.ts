@@ -18,7 +18,13 @@ import {
   removeCgroup,
 } from "./program-cgroup.ts";
 import { missingRequirement } from "./requirements.ts";
-import { type AgentMark, type CapturedBy, createScript, tableName } from "./rule-set.ts";
+import {
+  type AgentMark,
+  type CapturedBy,
+  createScript,
+  releaseScript,
+  tableName,
+} from "./rule-set.ts";
 import { removeLeftovers, removeTable } from "./tables.ts";
 
 /** What is known once the proxy listens. */
@@ -135,7 +141,16 @@ export class Capture {
     }
   }
 
-  /** Takes the rules away; connections that are open go on. */
+  /** New connections go their way without us from now on; those that are open stay captured. */
+  release(): void {
+    const script = releaseScript({ table: this.#table, comment: ownMark(this.#options.scope) });
+    const { complaint, isOk } = runNft(this.#nft, ["-f", "-"], script);
+    if (isOk) return;
+    const fields = { code: "capture-failed", table: this.#table, reason: complaint };
+    this.#runtime.log.error("the capture's rules could not be released", fields);
+  }
+
+  /** Takes the table away, when the proxy has closed its last connection. */
   end(): void {
     if (this.#table === "") return;
     const complaint = removeTable(this.#nft, this.#table);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseAddressRange } from "@weft/runtime";
-import { createScript, deleteScript, type RuleSet, tableName } from "./rule-set.ts";
+import { createScript, deleteScript, releaseScript, type RuleSet, tableName } from "./rule-set.ts";
 
 const base: RuleSet = {
   table: tableName("catalog-kvtqz"),
@@ -136,6 +136,22 @@ test("inbound by REDIRECT where TPROXY is not wanted", () => {
     /type nat hook prerouting priority -110; policy accept;\n {4}iifname "lo" return\n.*redirect to :15006/,
   );
   assert.doesNotMatch(text, /tproxy/);
+});
+
+test("released, it captures nothing, and the kernel's NAT stays on", () => {
+  assert.equal(
+    releaseScript({ table: "weft_a", comment: "weft1 pid=7" }),
+    `table inet weft_a
+delete table inet weft_a
+table inet weft_a {
+  comment "weft1 pid=7"
+  chain output {
+    type nat hook output priority -110; policy accept;
+    ct state new return
+  }
+}
+`,
+  );
 });
 
 test("deleting a table that is gone is no error: it is declared first", () => {

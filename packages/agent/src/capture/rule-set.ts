@@ -67,6 +67,16 @@ export function createScript(rules: RuleSet): string {
   return `table inet ${table}\ndelete table inet ${table}\ntable inet ${table} {\n${body.join("\n")}\n}\n`;
 }
 
+/**
+ * Captures nothing more, and keeps what was captured: without a NAT chain, and a rule that needs
+ * connection tracking, the kernel would redirect connections that are open no longer.
+ */
+export function releaseScript({ comment, table }: Pick<RuleSet, "comment" | "table">): string {
+  const output = chain("output", [outputHook, "ct state new return"]);
+  const body = [`  comment "${comment}"`, ...output].join("\n");
+  return `table inet ${table}\ndelete table inet ${table}\ntable inet ${table} {\n${body}\n}\n`;
+}
+
 /** Deletes the table, and is no error when it is gone already. */
 export function deleteScript(table: string): string {
   return `table inet ${table}\ndelete table inet ${table}\n`;
@@ -136,6 +146,8 @@ function dnsRules(dns: DnsCapture | null): string[] {
   return lines;
 }
 
+const outputHook = "type nat hook output priority -110; policy accept;";
+
 /**
  * Every new connection from this host. Ahead of other tables' NAT, such as a container engine's for
  * its DNS: only the first that changes a connection counts.
@@ -143,7 +155,7 @@ function dnsRules(dns: DnsCapture | null): string[] {
 function outputChain(rules: RuleSet): string[] {
   const { captured, inboundPorts } = rules;
   const agent = agentMatch(rules.agent);
-  const lines = ["type nat hook output priority -110; policy accept;"];
+  const lines = [outputHook];
   if (inboundPorts.length > 0) {
     const whose = captured.kind === "everyone" ? `${agent} ` : "";
     lines.push(`${whose}tcp dport @inbound_ports fib daddr type local jump local_inbound`);
