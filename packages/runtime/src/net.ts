@@ -4,58 +4,19 @@
 // the event's handler returns. Owners are objects with methods: no closure, promise or listener per
 // request.
 //
-// Three seams of Node are used here and nowhere else (docs/decisions/0019, 0048): an accepted
-// connection's handle is given to a socket with `onread`, `push` of a TLS socket is replaced, and
-// plain sockets write to their handle (`handle-write.ts`), so that bytes do not pass through the
-// stream machinery.
+// Seams of Node are used here and nowhere else (docs/decisions/0019, 0048, 0049): an accepted
+// connection's handle is given to a socket with `onread`, `push` of a TLS socket is replaced,
+// plain sockets write to their handle (`handle-write.ts`) and TLS sockets read into our buffer
+// (`tls-read.ts`), so that bytes do not pass through the stream machinery.
 
 import { connect as connectTcp, isIP, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import type { ByteSocket, SocketOwner } from "./byte-socket.ts";
 import { HandleWriter } from "./handle-write.ts";
 import { plainAddress } from "./original-destination.ts";
+import { readIntoBuffer } from "./tls-read.ts";
 
-/** Who uses a socket. Bytes are valid only during the call: copy what must outlive it. */
-export interface SocketOwner {
-  /** The connection is up, and for TLS the handshake done; outgoing connections only. */
-  onConnected(): void;
-  onBytes(bytes: Buffer): void;
-  /** The peer sends nothing more. */
-  onEnd(): void;
-  /** After a write answered false: more may be written. */
-  onDrain(): void;
-  /** Over, exactly once; `errorCode` is "" after an orderly end, else a name like ECONNRESET. */
-  onClosed(errorCode: string): void;
-}
-
-export interface ByteSocket {
-  owner: SocketOwner;
-  readonly isClosed: boolean;
-  /** Bytes written and not yet taken by the system exceed the high-water mark. */
-  readonly isBlocked: boolean;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  readonly localPort: number;
-  /** Bytes read and written over its life. */
-  readonly bytesRead: number;
-  readonly bytesWritten: number;
-  /** The TLS side of it, null for plain TCP. */
-  readonly tls: TLSSocket | null;
-  /**
-   * Gathers; what was gathered goes out when the current event ends. False: stop until `onDrain`.
-   */
-  write(bytes: Buffer): boolean;
-  /** Stops reading after the current call. */
-  pause(): void;
-  resume(): void;
-  /** Sends what is gathered, then FIN. Reading goes on. */
-  end(): void;
-  /** Sends everything written, then closes. */
-  destroySoon(): void;
-  /** Closes now; gathered bytes are sent if the system takes them at once. */
-  destroy(): void;
-  /** Closes with a reset, so that the peer cannot take a cut message for a whole one. */
-  reset(): void;
-}
+export type { ByteSocket, SocketOwner } from "./byte-socket.ts";
 
 const readBufferBytes = 64 * 1024;
 const gatherBytes = 64 * 1024;
@@ -71,6 +32,11 @@ let gather: Buffer = Buffer.allocUnsafeSlow(gatherBytes);
 let gatherStart = 0;
 let gatherEnd = 0;
 let gatherOwner: TcpSocket | null = null;
+
+/** For writes that are too large to gather; given away when it is not written at once. */
+const largeBytes = readBufferBytes + gatherBytes;
+const nothing = Buffer.alloc(0);
+let large: Buffer = nothing;
 
 /**
  * Sends what handlers gathered. Every event of a socket ends with it; other entries call it
@@ -140,6 +106,11 @@ class TcpSocket implements ByteSocket {
     socket.on("close", onSocketClose);
     socket.on("drain", onSocketDrain);
     socket.push = tls === null ? pushPlain : pushTls;
+    if (tls !== null) {
+      readIntoBuffer(tls, readBuffer, (length) => {
+        return !this.isClosed && deliver(this, readBuffer.subarray(0, length));
+      });
+    }
   }
 
   get remoteAddress(): string {
@@ -183,19 +154,26 @@ class TcpSocket implements ByteSocket {
   }
 
   /**
-   * What does not fit beside the gathered bytes; copied, because the caller's bytes are only lent.
+   * What does not fit beside the gathered bytes. The caller's bytes are only lent, so they are
+   * copied, unless TLS takes them at once.
    */
   #writeLarge(bytes: Buffer): boolean {
-    const together = Buffer.allocUnsafeSlow(gatherEnd - gatherStart + bytes.length);
-    gather.copy(together, 0, gatherStart, gatherEnd);
-    bytes.copy(together, gatherEnd - gatherStart);
-    gatherEnd = gatherStart;
+    const gathered = gatherEnd - gatherStart;
     gatherOwner = null;
-    this.send(together);
+    if (gathered === 0 && this.tls !== null && this.socket.writableLength === 0) {
+      this.send(bytes);
+      return !this.isBlocked;
+    }
+    const length = gathered + bytes.length;
+    if (large.length < length) large = Buffer.allocUnsafeSlow(Math.max(length, largeBytes));
+    gather.copy(large, 0, gatherStart, gatherEnd);
+    bytes.copy(large, gathered);
+    gatherEnd = gatherStart;
+    if (!this.send(large.subarray(0, length))) large = nothing;
     return !this.isBlocked;
   }
 
-  /** True when the system took all of it: its place can be used again. */
+  /** True when all of it was taken: its place can be used again. */
   send(bytes: Buffer): boolean {
     const writer = this.#writer;
     if (writer?.isDirect === true) {
@@ -203,8 +181,10 @@ class TcpSocket implements ByteSocket {
       if (writer.isFull) this.isBlocked = true;
       return false;
     }
+    // TLS encrypts what it writes at once; only what comes meanwhile waits as it is.
+    const isEncrypted = this.tls !== null && this.socket.writableLength === 0;
     if (!this.socket.write(bytes)) this.isBlocked = true;
-    return this.socket.writableLength === 0;
+    return isEncrypted || this.socket.writableLength === 0;
   }
 
   pause(): void {
@@ -227,7 +207,7 @@ class TcpSocket implements ByteSocket {
   received(bytes: Buffer | null): void {
     if (this.#isPaused || this.#held !== null) {
       this.#held ??= [];
-      this.#held.push(bytes);
+      this.#held.push(bytes === null ? null : Buffer.from(bytes));
     } else if (bytes === null) this.owner.onEnd();
     else this.owner.onBytes(bytes);
   }
@@ -360,7 +340,7 @@ function onSocketConnected(this: Socket): void {
   }
 }
 
-/** Node calls it with the bytes of a TLS read, or null at the peer's end. False stops reading. */
+/** Called at the peer's end, and with what was read where no buffer can be used again. */
 function pushTls(this: Socket, chunk: Buffer | null): boolean {
   const own = (this as Attached).weft;
   if (own === undefined || own.isClosed) return false;
