@@ -71,6 +71,7 @@ recent_go() {
 }
 
 sh scripts/setup-kubectl.sh "$mode" || failed=1
+sh scripts/setup-h2spec.sh "$mode" || failed=1
 
 # gRPC's own interoperability client and server.
 interop=google.golang.org/grpc/interop

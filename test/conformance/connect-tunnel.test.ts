@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
+import {
+  connect as connectHttp2,
+  createServer as createHttp2Server,
+  type ServerHttp2Stream,
+} from "node:http2";
 import { createServer } from "node:net";
+import { answerOf } from "./http2-client.ts";
 import { behaviour, type Mesh, type RawConnection } from "./harness.ts";
 
 async function connect(mesh: Mesh, authority: string): Promise<RawConnection> {
@@ -58,22 +64,26 @@ behaviour(
   },
 );
 
-behaviour("HTTP/2 inside CONNECT reaches the program as it is", import.meta.url, async (mesh) => {
-  const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
-  let received = "";
-  mesh.program("rpc-1").onSocket = (socket) => {
-    socket.on("data", (bytes) => {
-      received += bytes.toString("latin1");
-      socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]));
+behaviour(
+  "inside CONNECT to a gRPC service its routes serve HTTP/2",
+  import.meta.url,
+  async (mesh) => {
+    const server = createHttp2Server();
+    server.on("stream", (stream: ServerHttp2Stream, headers) => {
+      stream.respond({ ":status": 200, "x-peer": String(headers["x-forwarded-client-cert"]) });
+      stream.end(String(headers[":path"]));
     });
-  };
-  const connection = await connect(mesh, "rpc:80");
-  connection.text = "";
-  connection.write(preface);
-  await connection.until(({ text }) => text.length >= 9);
-  assert.equal(received, preface);
-  assert.equal(connection.text, "\x00\x00\x00\x04\x00\x00\x00\x00\x00");
-});
+    mesh.program("rpc-1").onSocket = (socket) => server.emit("connection", socket);
+    const connection = await connect(mesh, "rpc:80");
+    const { socket } = connection;
+    socket.removeAllListeners("data");
+    const session = connectHttp2("http://rpc", { createConnection: () => socket });
+    const got = await answerOf(session.request({ ":path": "/shop.Rpc/Do" }));
+    assert.deepEqual([got.status, got.body], [200, "/shop.Rpc/Do"]);
+    assert.match(String(got.headers["x-peer"]), /sa\/web$/);
+    session.destroy();
+  },
+);
 
 behaviour(
   "CONNECT to a host outside the mesh tunnels there, unless only registered services may be called",

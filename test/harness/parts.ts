@@ -15,6 +15,7 @@ export type Part =
   | "promtool"
   | "netns"
   | "nft"
+  | "h2spec"
   | "gateway-api"
   | "grpc-interop"
   | "postgres"

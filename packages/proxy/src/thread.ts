@@ -32,6 +32,8 @@ export interface Drainable {
    * connection whose protocol cannot say goodbye (HTTP/1) stays until its next response.
    */
   drain(keepsIdle: boolean): void;
+  /** It says goodbye (HTTP/2's two GOAWAYs), which takes a round trip. */
+  readonly isLeaving: boolean;
   destroy(): void;
 }
 

@@ -247,11 +247,18 @@ function drain(
     }
     const { activeCount, tunnelCount, openingCount } = thread.stats;
     // Those that were kept have said goodbye by then, and linger for their peer's.
-    const openCount = keepIdleMs > 0 ? thread.downstreams.size + openingCount : 0;
+    const openCount =
+      keepIdleMs > 0 ? thread.downstreams.size + openingCount : leavingCount(thread);
     if (activeCount <= 0 && tunnelCount <= 0 && openCount === 0) return done();
     timers.after(drainLookMs, look);
   };
   look();
+}
+
+function leavingCount(thread: Thread): number {
+  let count = 0;
+  for (const downstream of thread.downstreams) if (downstream.isLeaving) count++;
+  return count;
 }
 
 function postingLogger(post: (message: FromWorker) => void, bound: LogFields): Logger {

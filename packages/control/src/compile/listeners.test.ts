@@ -163,7 +163,7 @@ test("an HTTP port offers HTTP, a byte stream nothing", () => {
     assert.equal(config?.$case, "typedConfig");
     return DownstreamTlsContext.decode(config.typedConfig.value).commonTlsContext?.alpnProtocols;
   };
-  assert.deepEqual(offered("inbound/http"), ["http/1.1"]);
+  assert.deepEqual(offered("inbound/http"), ["h2", "http/1.1"]);
   assert.deepEqual(offered("inbound/db"), []);
 });
 

@@ -23,8 +23,6 @@ import { fromAds, secretNamed, typed } from "./typed-config.ts";
 const TLS_SOCKET = "envoy.transport_sockets.tls";
 const TLS_TYPES = "envoy.extensions.transport_sockets.tls.v3";
 const HTTP_ALPN = ["h2", "http/1.1"];
-/** The inbound side speaks HTTP/1.1 so far. */
-const INBOUND_ALPN = ["http/1.1"];
 
 /** Whom a cluster's connections must reach, and how. */
 export interface UpstreamExpectations {
@@ -60,7 +58,7 @@ export function upstreamSockets(
 
 /**
  * What an Envoy may offer without speaking something else afterwards. With `http2` and `grpc` it
- * speaks HTTP/2 whatever the peer says, which sidecars that know no HTTP/2 pass on to the program.
+ * speaks HTTP/2 whatever the peer says.
  * The built-in proxy offers both for every HTTP port and keeps to the answer.
  */
 function upstreamAlpn(protocol: Protocol, isAllMtls: boolean): string[] {
@@ -74,7 +72,7 @@ export function downstreamTls(protocol: Protocol): TransportSocket {
   const context = DownstreamTlsContext.fromPartial({
     requireClientCertificate: true,
     commonTlsContext: {
-      alpnProtocols: protocol === "tcp" ? [] : INBOUND_ALPN,
+      alpnProtocols: protocol === "tcp" ? [] : HTTP_ALPN,
       tlsCertificateSdsSecretConfigs: [secretNamed(WORKLOAD_SECRET, undefined)],
       validationContextType: {
         $case: "validationContextSdsSecretConfig",

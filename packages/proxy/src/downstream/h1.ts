@@ -58,6 +58,7 @@ const startsWrong: ReadonlySet<ErrorCode> = new Set([
 
 export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drainable {
   readonly protocol = "HTTP/1.1";
+  readonly isLeaving = false;
   readonly socket: ByteSocket;
   readonly entry: Entry;
   /** The upstream, not the peer, holds the content back. */

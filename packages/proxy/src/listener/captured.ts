@@ -136,7 +136,7 @@ export class CapturedOutbound extends CapturedListener {
       const clusters = [wholeOf(endpoint.cluster.name)];
       return this.#tunnel(socket, nothing, false, { authority, clusters, endpoint });
     }
-    const options = { waitMs: silenceMs, asks: Asks.Spoken };
+    const options = { direction: "outbound", waitMs: silenceMs, asks: Asks.Spoken } as const;
     new FirstBytes(this.thread, socket, options, (bytes, spoken, hasEnded) => {
       const isConnect = bytes.subarray(0, connectMethod.length).equals(connectMethod);
       if (spoken !== Spoken.Http1 || isConnect) {

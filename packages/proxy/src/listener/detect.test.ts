@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seededRandom } from "@weft/runtime";
-import { detect, Spoken } from "./detect.ts";
+import { detect, isBrokenPreface, Spoken } from "./detect.ts";
 
 const cases: readonly [bytes: string, spoken: Spoken][] = [
   ["\x16\x03\x01", Spoken.Tls],
@@ -40,4 +40,12 @@ test("an answer never changes when more bytes come, and 33 bytes are always enou
     }
     assert.notEqual(before, Spoken.Unclear, JSON.stringify(text));
   }
+});
+
+test("a request line of another protocol is no HTTP/1 request", () => {
+  assert.ok(isBrokenPreface(Buffer.from("INVALID CONNECTION PREFACE\r\n\r\n")));
+  for (const line of ["GET /x HTTP/2.0", "GET /x http/1.1", "GET /x", "GET /x HTTP/1.1 y", ""]) {
+    assert.equal(isBrokenPreface(Buffer.from(`${line}\r\n`)), false, line);
+  }
+  assert.equal(isBrokenPreface(Buffer.from("INVALID CONNECTION PRE")), false);
 });

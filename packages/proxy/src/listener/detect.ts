@@ -10,6 +10,7 @@ const handshakeRecord = 0x16;
 /** Enough to tell the HTTP/2 preface (RFC 9113 §3.4) from the methods that begin alike. */
 const prefaceStart = "PRI";
 const methodBytesMax = 32;
+const lineBytesMax = 256;
 
 /** `Unclear` asks for more bytes; it is never the answer from 33 bytes on. */
 export function detect(bytes: Buffer): Spoken {
@@ -20,6 +21,16 @@ export function detect(bytes: Buffer): Spoken {
   if (shown === prefaceStart) return Spoken.Http2;
   if (prefaceStart.startsWith(shown)) return Spoken.Unclear;
   return detectMethod(bytes);
+}
+
+/**
+ * Whether the first line, if it is here, has the form of a request line and names another protocol
+ * than HTTP: nobody who speaks HTTP/1 says that, so it is taken for a broken preface of HTTP/2,
+ * which is answered by GOAWAY (RFC 9113 §3.4).
+ */
+export function isBrokenPreface(bytes: Buffer): boolean {
+  const line = /^[A-Z]+ [^ \r\n]+ ([^ \r\n]+)\r\n/.exec(bytes.toString("latin1", 0, lineBytesMax));
+  return line !== null && !/^http\//i.test(line[1] as string);
 }
 
 /** A method is letters followed by a space (RFC 9112 §3.1); a leading line end is forgiven. */

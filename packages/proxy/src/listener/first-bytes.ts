@@ -2,6 +2,7 @@
 // one to speak first.
 
 import type { ByteSocket } from "@weft/runtime";
+import type { Direction } from "@weft/rules";
 import type { Thread } from "../thread.ts";
 import { detect, Spoken } from "./detect.ts";
 import { Held, type HeldBytesUser, holdBytes } from "./held-bytes.ts";
@@ -12,6 +13,8 @@ export const Asks: typeof asks = Object.freeze(asks);
 export type Asks = (typeof Asks)[keyof typeof Asks];
 
 export interface FirstBytesOptions {
+  /** Where the connection is counted. */
+  readonly direction: Direction;
   readonly waitMs: number;
   readonly asks: Asks;
 }
@@ -47,6 +50,10 @@ export class FirstBytes implements HeldBytesUser {
 
   begin(early: Buffer = nothing): void {
     holdBytes(this.#thread, this.#socket, early, this.#options.waitMs, this);
+  }
+
+  get direction(): Direction {
+    return this.#options.direction;
   }
 
   isEnough(bytes: Buffer): boolean {

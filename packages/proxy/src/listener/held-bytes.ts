@@ -2,7 +2,8 @@
 // up. Nothing more is read until whoever takes over resumes.
 
 import { type ByteSocket, type SocketOwner, WheelTimer } from "@weft/runtime";
-import type { Thread } from "../thread.ts";
+import type { Direction } from "@weft/rules";
+import type { Drainable, Thread } from "../thread.ts";
 
 const held = { Enough: 0, Ended: 1, Late: 2 } as const;
 /** Why bytes are held no longer. */
@@ -10,12 +11,15 @@ export const Held: typeof held = Object.freeze(held);
 export type Held = (typeof Held)[keyof typeof Held];
 
 export interface HeldBytesUser {
+  /** Where the connection is counted. */
+  readonly direction: Direction;
   /** Whether these bytes, all that came, are enough; lent. */
   isEnough(bytes: Buffer): boolean;
   /** `bytes` may be lent. */
   onOver(bytes: Buffer, why: Held): void;
 }
 
+const beginningMs = 10_000;
 const nothing = Buffer.alloc(0);
 
 /** `early` were read before, and may be lent. */
@@ -29,12 +33,14 @@ export function holdBytes(
   new HeldBytes(thread, socket, user).begin(early, waitMs);
 }
 
-class HeldBytes implements SocketOwner {
+class HeldBytes implements SocketOwner, Drainable {
+  readonly isLeaving = false;
   readonly #thread: Thread;
   readonly #socket: ByteSocket;
   readonly #user: HeldBytesUser;
   readonly #timer: WheelTimer = new WheelTimer(this, 0);
   #held: Buffer = nothing;
+  #waitMs = 0;
   #isOver = false;
 
   constructor(thread: Thread, socket: ByteSocket, user: HeldBytesUser) {
@@ -44,11 +50,23 @@ class HeldBytes implements SocketOwner {
   }
 
   begin(early: Buffer, waitMs: number): void {
+    const { wheel, downstreams, stats } = this.#thread;
     this.#socket.owner = this;
-    this.#thread.stats.openingCount++;
-    this.#thread.wheel.set(this.#timer, waitMs);
+    this.#waitMs = waitMs;
+    wheel.set(this.#timer, waitMs);
+    downstreams.add(this);
+    stats.connections[this.#user.direction]++;
     if (early.length > 0) this.onBytes(early);
     if (!this.#isOver) this.#socket.resume();
+  }
+
+  /** Nothing was asked yet. */
+  drain(keepsIdle: boolean): void {
+    if (!keepsIdle) this.#socket.destroySoon();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
   }
 
   onConnected(): void {}
@@ -56,8 +74,11 @@ class HeldBytes implements SocketOwner {
 
   onBytes(bytes: Buffer): void {
     const all = this.#held.length > 0 ? Buffer.concat([this.#held, bytes]) : bytes;
-    if (this.#user.isEnough(all)) this.#over(all, Held.Enough);
-    else this.#held = Buffer.from(all);
+    if (this.#user.isEnough(all)) return this.#over(all, Held.Enough);
+    // What has begun is awaited as the rest of a head is.
+    const waitMs = Math.min(this.#waitMs, beginningMs);
+    if (this.#held.length === 0) this.#thread.wheel.set(this.#timer, waitMs);
+    this.#held = Buffer.from(all);
   }
 
   onEnd(): void {
@@ -81,7 +102,9 @@ class HeldBytes implements SocketOwner {
   #end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#thread.stats.openingCount--;
-    this.#thread.wheel.cancel(this.#timer);
+    const { wheel, downstreams, stats } = this.#thread;
+    wheel.cancel(this.#timer);
+    downstreams.delete(this);
+    stats.connections[this.#user.direction]--;
   }
 }

@@ -14,20 +14,31 @@ import {
 import type { ChainRow, ListenerRow } from "@weft/rules";
 import type { ProxyAddresses } from "@weft/wire";
 import { H1Downstream } from "../downstream/h1.ts";
+import { H2Downstream } from "../downstream/h2.ts";
 import type { DownstreamPeer, Entry, FixedHost } from "../exchange/exchange.ts";
 import { forward, type ForwardOptions } from "../tcp/forward.ts";
 import { Refusal } from "../telemetry/refusals.ts";
 import type { Thread } from "../thread.ts";
-import { detect, Spoken } from "./detect.ts";
+import { detect, isBrokenPreface, Spoken } from "./detect.ts";
 import { Asks, FirstBytes } from "./first-bytes.ts";
 import { readHeader, sendsHeader } from "./proxy-header.ts";
 import { serve } from "./serve.ts";
+import {
+  meshHttp2,
+  meshParser,
+  outboundHttp2,
+  outboundParser,
+  strangerHttp2,
+  strangerParser,
+} from "./codec-options.ts";
 import { Alert, handshakeRefusal, refuseTls } from "./tls-alert.ts";
 
 /** A server-first protocol says nothing until spoken to: after so long it is plaintext. */
 const silenceMs = 250;
 /** First bytes are waited for no longer than an idle connection is kept. */
 const firstBytesMs = 60_000;
+/** A program may open connections long before it uses them. */
+const programIdleMs = 600_000;
 const handshakeTimeoutMs = 10_000;
 const nothing = Buffer.alloc(0);
 
@@ -81,7 +92,14 @@ export class Listener {
     if (!this.#options.resourceName.startsWith("inbound/")) {
       const entry = this.#entry(socket, false);
       if (entry.fixedHost !== null) return serve(socket, nothing, entry);
-      return new H1Downstream(socket, entry, outboundParser).begin(nothing);
+      const options = { direction: "outbound", waitMs: programIdleMs, asks: Asks.Spoken } as const;
+      new FirstBytes(this.#thread, socket, options, (bytes, spoken, hasEnded) => {
+        if (hasEnded && bytes.length === 0) socket.destroySoon();
+        else if (spoken === Spoken.Http2) {
+          new H2Downstream(socket, entry, outboundHttp2).begin(bytes);
+        } else new H1Downstream(socket, entry, outboundParser).begin(bytes);
+      }).begin();
+      return;
     }
     // Nothing to serve it by (yet): a peer must not take silence for an answer.
     if (row === null) return this.#refuse(socket, Refusal.NoConfiguration);
@@ -104,7 +122,8 @@ export class Listener {
     }
     const waitMs = isTcp ? silenceMs : firstBytesMs;
     const asks = row.plainChain === null || isTcp ? Asks.IsTls : Asks.Spoken;
-    new FirstBytes(this.#thread, socket, { waitMs, asks }, (bytes, spoken, hasEnded) => {
+    const options = { direction: "inbound", waitMs, asks } as const;
+    new FirstBytes(this.#thread, socket, options, (bytes, spoken, hasEnded) => {
       this.#spoke(socket, bytes, spoken, hasEnded);
     }).begin(early);
   }
@@ -145,13 +164,15 @@ export class Listener {
       return this.#refuse(socket, Refusal.IdentityRefused, { identity, wanted: wanted.join(" ") });
     }
     if (chain.tcp !== null) return this.#tcp(socket, nothing, false, chain);
-    if (this.#row()?.protocol === "http") {
-      return new H1Downstream(socket, entry, meshParser).begin(nothing);
-    }
-    const options = { waitMs: firstBytesMs, asks: Asks.Spoken };
+    const alpn = socket.tls?.alpnProtocol;
+    if (alpn === "h2") return new H2Downstream(socket, entry, meshHttp2).begin(nothing);
+    if (alpn === "http/1.1") return new H1Downstream(socket, entry, meshParser).begin(nothing);
+    // A peer that negotiated nothing passes bytes on.
+    const options = { direction: "inbound", waitMs: firstBytesMs, asks: Asks.Spoken } as const;
     new FirstBytes(this.#thread, socket, options, (bytes, spoken) => {
-      if (spoken === Spoken.Http2) this.#opaque(socket, bytes, chain);
-      else new H1Downstream(socket, entry, meshParser).begin(bytes);
+      if (spoken !== Spoken.Http2) new H1Downstream(socket, entry, meshParser).begin(bytes);
+      else if (this.#isUndeclared) this.#opaque(socket, bytes, chain);
+      else new H2Downstream(socket, entry, meshHttp2).begin(bytes);
     }).begin();
   }
 
@@ -166,10 +187,13 @@ export class Listener {
   }
 
   #plain(socket: ByteSocket, bytes: Buffer, chain: ChainRow): void {
+    const entry = this.#entry(socket, false);
     if (bytes.length > 0 && detect(bytes) === Spoken.Http2) {
-      return this.#opaque(socket, bytes, chain);
+      if (this.#isUndeclared) return this.#opaque(socket, bytes, chain);
+      return new H2Downstream(socket, entry, strangerHttp2).begin(bytes);
     }
-    new H1Downstream(socket, this.#entry(socket, false), strangerParser).begin(bytes);
+    if (isBrokenPreface(bytes)) return new H2Downstream(socket, entry, strangerHttp2).begin(bytes);
+    new H1Downstream(socket, entry, strangerParser).begin(bytes);
   }
 
   #tcp(socket: ByteSocket, early: Buffer, hasEnded: boolean, chain: ChainRow): void {
@@ -177,7 +201,12 @@ export class Listener {
     this.#forward(socket, { early, hasEnded, clusters, weightTotal, idleTimeoutMs });
   }
 
-  /** HTTP/2 goes to the program as it is. */
+  /** Nobody said what the program speaks. */
+  get #isUndeclared(): boolean {
+    return this.#row()?.protocol === "auto";
+  }
+
+  /** HTTP/2 on an undeclared port goes to the program as it is. */
   #opaque(socket: ByteSocket, early: Buffer, chain: ChainRow): void {
     const route = chain.http?.routes?.virtualHosts[0]?.routes.at(-1);
     const { clusters = [], weightTotal = 0, idleTimeoutMs = null } = route ?? {};
@@ -246,11 +275,6 @@ export class Listener {
     };
   }
 }
-
-// From a program of this host, from a peer that proved who it is, from anybody (http-cases H17).
-const outboundParser = { allowConnect: true, allowUnknownMethods: true } as const;
-const meshParser = { allowUnknownMethods: true } as const;
-const strangerParser = { allowUnknownMethods: true, underscoreNames: "drop" } as const;
 
 function peerOf(
   socket: ByteSocket,

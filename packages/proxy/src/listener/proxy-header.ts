@@ -37,6 +37,7 @@ export function readHeader(
 }
 
 class HeaderReader implements HeldBytesUser {
+  readonly direction = "inbound";
   readonly #isOwed: boolean;
   readonly #handler: ProxyHeaderHandler;
   readonly #header = new ProxyHeader();

@@ -6,9 +6,11 @@
 import type { ByteSocket, LogFields } from "@weft/runtime";
 import { matchStream, needsServerName, type RouteRow, type VirtualHostRow } from "@weft/rules";
 import { H1Downstream } from "../downstream/h1.ts";
+import { H2Downstream } from "../downstream/h2.ts";
 import type { Entry } from "../exchange/exchange.ts";
 import { forward } from "../tcp/forward.ts";
 import { Refusal } from "../telemetry/refusals.ts";
+import { serviceHttp2, serviceParser } from "./codec-options.ts";
 import { Spoken } from "./detect.ts";
 import { Asks, FirstBytes } from "./first-bytes.ts";
 import { readServerName } from "./server-name.ts";
@@ -25,11 +27,14 @@ export function serve(socket: ByteSocket, early: Buffer, entry: Entry): void {
   const virtualHost = fixedHost?.find(thread.current.tables) ?? null;
   if (virtualHost?.protocol === "tcp") return serveStream(socket, early, entry, virtualHost);
   const waitMs = virtualHost?.protocol === "auto" ? silenceMs : firstBytesMs;
-  const options = { waitMs, asks: Asks.Spoken };
+  const options = { direction: "outbound", waitMs, asks: Asks.Spoken } as const;
   new FirstBytes(thread, socket, options, (bytes, spoken, hasEnded) => {
     const host = fixedHost?.find(thread.current.tables) ?? null;
     if (spoken === Spoken.Http1) {
-      return new H1Downstream(socket, entry, { allowUnknownMethods: true }).begin(bytes);
+      return new H1Downstream(socket, entry, serviceParser).begin(bytes);
+    }
+    if (spoken === Spoken.Http2 && (host === null || host.protocol === "http")) {
+      return new H2Downstream(socket, entry, serviceHttp2).begin(bytes);
     }
     if (host === null) return refuse(socket, entry, Refusal.NoService);
     if (host.protocol === "auto" || host.protocol === "tcp" || spoken === Spoken.Http2) {
@@ -43,7 +48,7 @@ export function serve(socket: ByteSocket, early: Buffer, entry: Entry): void {
       return refuseTls(socket, Alert.HandshakeFailure);
     }
     // What is no HTTP on an HTTP port is answered as such.
-    new H1Downstream(socket, entry, { allowUnknownMethods: true }).begin(bytes);
+    new H1Downstream(socket, entry, serviceParser).begin(bytes);
   }).begin(early);
 }
 

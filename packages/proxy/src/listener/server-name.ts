@@ -27,6 +27,7 @@ export function readServerName(
 }
 
 class HelloReader implements HeldBytesUser {
+  readonly direction = "outbound";
   readonly #handler: ServerNameHandler;
   readonly #hello = new ClientHello();
   #status: HelloStatus = HelloStatus.More;

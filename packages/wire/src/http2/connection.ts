@@ -125,6 +125,11 @@ export class Http2Connection {
     return this.#hasSentGoAway || this.#hasReceivedGoAway;
   }
 
+  /** Server: the second GOAWAY was sent; when no stream is open, nothing can come any more. */
+  get hasFinishedGoAway(): boolean {
+    return this.#receiver.lastTakenId !== streamIdMax;
+  }
+
   /** The first SETTINGS of the peer have arrived. */
   get isReady(): boolean {
     return this.#isReady;

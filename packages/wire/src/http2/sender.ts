@@ -4,7 +4,7 @@
 import type { HeaderList } from "../header-list.ts";
 import type { RequestHead, ResponseHead } from "../http1/head.ts";
 import { CloseKind } from "./closed-streams.ts";
-import type { Http2Error } from "./error.ts";
+import { Http2Error } from "./error.ts";
 import {
   FrameFlag,
   FrameType,
@@ -409,9 +409,15 @@ export class Sender {
   #localEnd(stream: StreamState): void {
     stream.isLocalEnd = true;
     if (stream.isRemoteEnd) this.#host.streamClosed(stream, CloseKind.Ended);
+    else if (stream.resetsAtEnd) this.reset(stream, Http2Error.NoError);
   }
 
   reset(stream: StreamState, code: Http2Error): void {
+    // The rest of the peer's half is not wanted, once this half was sent (RFC 9113 §8.1).
+    if (code === Http2Error.NoError && stream.pendingTrailers !== null) {
+      stream.resetsAtEnd = true;
+      return;
+    }
     this.rstStream(stream.id, code);
     this.drop(stream, CloseKind.ResetByUs);
   }

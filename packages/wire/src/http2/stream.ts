@@ -27,7 +27,10 @@ export interface Http2Stream {
   data(bytes: Buffer): boolean;
   /** This side is complete. */
   end(trailers: HeaderList): void;
-  /** Gives the stream up; nothing is heard of it any more. */
+  /**
+   * Gives the stream up; nothing is heard of it any more. NoError after `end`: what the peer still
+   * has to say is not wanted; what was given to `data` is sent before.
+   */
   reset(code: Http2Error): void;
   /** That much content was dealt with: the peer may send as much again, after a batch. */
   consumed(byteCount: number): void;
@@ -71,6 +74,8 @@ export class StreamState implements Http2Stream {
   queuedBytes = 0;
   /** Trailers to send after the queue, null while there is more to come. */
   pendingTrailers: HeaderList | null = null;
+  /** RST_STREAM with NO_ERROR follows our last frame. */
+  resetsAtEnd = false;
   isReady = false;
   isWaiting = false;
   /** Since when the queue has not moved, and what moved since. */
