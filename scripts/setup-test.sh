@@ -31,6 +31,7 @@ debian bind9-dnsutils dig
 debian postgresql psql
 debian redis-server redis-server
 debian golang-go go
+if ! /usr/bin/python3 -c 'import hpack' >/dev/null 2>&1; then missing="$missing python3-hpack"; fi
 if ! python3 -m pip --version >/dev/null 2>&1; then missing="$missing python3-pip"; fi
 if [ -n "$missing" ]; then
   if [ "$mode" = --name ]; then

@@ -9,6 +9,7 @@ export type Part =
   | "envoy"
   | "go"
   | "python"
+  | "python-hpack"
   | "curl"
   | "nginx"
   | "haproxy"

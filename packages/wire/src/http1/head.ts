@@ -92,6 +92,8 @@ export class RequestHead {
   expectContinue = false;
   /** TE: trailers. */
   acceptsTrailers = false;
+  /** Names of fields that no hop may put into a compression table (RFC 7541 §6.2.3); HTTP/2 only. */
+  neverIndexed: string[] | null = null;
 }
 
 /** A response head, interim or final. */
@@ -111,6 +113,8 @@ export class ResponseHead {
   upgrade = "";
   /** Idle time after which the peer closes (Keep-Alive: timeout=N), in milliseconds; -1 unknown. */
   keepAliveTimeoutMs = -1;
+  /** As in `RequestHead`. */
+  neverIndexed: string[] | null = null;
 }
 
 /** Events of one message: head, data*, end; or error at any point, which is the last event. */

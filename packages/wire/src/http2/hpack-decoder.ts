@@ -18,8 +18,18 @@ import { decodeHuffman } from "./huffman.ts";
 
 /** Who gets the fields of a block, in order. */
 export interface FieldSink {
-  /** `id`, `fact` and `fault` as in `Field`. */
-  field(id: number, name: string, value: string, fact: number, fault: Http2Reason): void;
+  /**
+   * `id`, `fact` and `fault` as in `Field`. `isSecret`: it must never be put into a table
+   * (RFC 7541 §6.2.3).
+   */
+  field(
+    id: number,
+    name: string,
+    value: string,
+    fact: number,
+    fault: Http2Reason,
+    isSecret: boolean,
+  ): void;
 }
 
 /** The bounds of one message. */
@@ -77,9 +87,9 @@ export class HpackDecoder {
     while (this.#at < end && this.#error === Http2Reason.None) {
       const byte = bytes[this.#at] as number;
       if ((byte & 0x80) !== 0) this.#readIndexed(bytes, byte, sink);
-      else if ((byte & 0x40) !== 0) this.#readLiteral(bytes, byte & 0x3f, 0x3f, true, sink);
+      else if ((byte & 0x40) !== 0) this.#readLiteral(bytes, byte, 0x3f, sink);
       else if ((byte & 0x20) !== 0) this.#error = Http2Reason.BadTableSize;
-      else this.#readLiteral(bytes, byte & 0x0f, 0x0f, false, sink);
+      else this.#readLiteral(bytes, byte, 0x0f, sink);
     }
     return this.#error;
   }
@@ -103,7 +113,7 @@ export class HpackDecoder {
     const field = this.#fieldAt(this.#readInteger(bytes, byte & 0x7f, 0x7f));
     if (field === null) return;
     if (this.#count(field.size)) {
-      sink.field(field.id, field.name, field.value, field.fact, field.fault);
+      sink.field(field.id, field.name, field.value, field.fact, field.fault, false);
     }
   }
 
@@ -130,14 +140,9 @@ export class HpackDecoder {
   }
 
   /** A field whose value, and perhaps name, is spelled out (RFC 7541 §6.2). */
-  #readLiteral(
-    bytes: Buffer,
-    prefix: number,
-    prefixMax: number,
-    isIndexed: boolean,
-    sink: FieldSink,
-  ): void {
-    const nameIndex = this.#readInteger(bytes, prefix, prefixMax);
+  #readLiteral(bytes: Buffer, byte: number, prefixMax: number, sink: FieldSink): void {
+    const isIndexed = (byte & 0x40) !== 0;
+    const nameIndex = this.#readInteger(bytes, byte & prefixMax, prefixMax);
     let id: number = PseudoId.Invalid;
     let name = "";
     let nameBytes = 0;
@@ -173,7 +178,7 @@ export class HpackDecoder {
       const { fault } = judged;
       const value = start === end ? "" : latin1Text(text, start, end);
       if (isKept) this.#table.add(new Field(id, name, value, size, fact, fault));
-      if (isTaken) sink.field(id, name, value, fact, fault);
+      if (isTaken) sink.field(id, name, value, fact, fault, (byte & 0x50) === 0x10);
     }
     // Too large for the table: it is emptied all the same (RFC 7541 §4.4).
     if (isIndexed && !isKept) this.#table.makeRoom(size);

@@ -16,8 +16,9 @@ const namesMax = 256;
 /** Insertions a name may make without having seen one of them used. */
 const creditStart = 4;
 const creditMax = 16;
-/** A name without credit tries again every so many fields. */
-const retryMask = 31;
+/** A name without credit tries again after so many fields, and each time after twice as many. */
+const retryStart = 32;
+const retryMax = 4096;
 /** Shorter cookies could be guessed bit by bit (RFC 7541 §7.1.3). */
 const guessableBytes = 20;
 /** Entries by serial; a power of two above what a full table of empty fields has. */
@@ -109,12 +110,19 @@ class NameRow {
   newest: Entry | null = null;
   credit = creditStart;
   misses = 0;
+  retryAfter: number = retryStart;
 
   constructor(name: string) {
     this.name = name;
     this.policy = policyByName.get(name) ?? policies.Index;
     this.staticIndex = staticIndexes.get(name) ?? 0;
     this.staticValues = staticValues.get(name) ?? null;
+  }
+
+  /** An entry was worth its place. */
+  used(): void {
+    if (this.credit < creditMax) this.credit++;
+    this.retryAfter = retryStart;
   }
 }
 
@@ -175,8 +183,11 @@ export class HpackEncoder {
     this.#announcedMin = -1;
   }
 
-  /** One field. Throws when it could not stand in an HTTP/1 message either (http-cases H33). */
-  field(output: Output, name: string, value: string): void {
+  /**
+   * One field; `isSecret` when no table may hold it. Throws when it could not stand in an HTTP/1
+   * message either (http-cases H33).
+   */
+  field(output: Output, name: string, value: string, isSecret: boolean): void {
     let row = this.#rows.get(name);
     if (row === undefined) {
       row = new NameRow(name);
@@ -184,7 +195,10 @@ export class HpackEncoder {
       if (this.#rows.size < namesMax) this.#rows.set(name, row);
     }
     if (row.policy === policies.Reserved) return;
-    this.#write(output, row, value);
+    if (isSecret) {
+      output.reserve(name.length + value.length + 16);
+      this.#writeLiteral(output, row, value, true);
+    } else this.#write(output, row, value);
   }
 
   /** As `field`, also for names that only the codec writes. */
@@ -209,7 +223,7 @@ export class HpackEncoder {
     output.reserve(row.name.length + value.length + 16);
     const last = row.last;
     if (last !== null && last.value === value) {
-      if (row.credit < creditMax) row.credit++;
+      row.used();
       this.#writeIndex(output, staticCount + 1 + this.#inserted - last.serial);
       return;
     }
@@ -221,11 +235,11 @@ export class HpackEncoder {
     const known = row.entries.get(value);
     if (known !== undefined) {
       row.last = known;
-      if (row.credit < creditMax) row.credit++;
+      row.used();
       this.#writeIndex(output, staticCount + 1 + this.#inserted - known.serial);
       return;
     }
-    this.#writeLiteral(output, row, value);
+    this.#writeLiteral(output, row, value, false);
   }
 
   #writeIndex(output: Output, index: number): void {
@@ -233,11 +247,12 @@ export class HpackEncoder {
     else writeInteger(output, 0x80, 0x7f, index);
   }
 
-  #writeLiteral(output: Output, row: NameRow, value: string): void {
+  #writeLiteral(output: Output, row: NameRow, value: string, isMarked: boolean): void {
     const size = row.name.length + value.length + fieldOverheadBytes;
-    const isIndexed = this.#mayIndex(row, value, size);
+    const isIndexed = !isMarked && this.#mayIndex(row, value, size);
     const start = output.length;
     const isSecret =
+      isMarked ||
       row.policy === policies.Secret ||
       (row.policy === policies.Cookie && value.length < guessableBytes);
     const nameIndex = this.#nameIndex(row);
@@ -259,7 +274,10 @@ export class HpackEncoder {
       row.credit--;
       return true;
     }
-    return (++row.misses & retryMask) === 0;
+    if (++row.misses < row.retryAfter) return false;
+    row.misses = 0;
+    row.retryAfter = Math.min(retryMax, row.retryAfter * 2);
+    return true;
   }
 
   #nameIndex(row: NameRow): number {

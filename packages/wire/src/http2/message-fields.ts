@@ -52,6 +52,7 @@ export class MessageFields implements FieldSink {
   #cookieAt = -1;
   #expectsContinue = false;
   #acceptsTrailers = false;
+  #neverIndexed: string[] | null = null;
 
   /** Why the message is malformed. */
   fault: Http2Reason = Http2Reason.None;
@@ -78,12 +79,20 @@ export class MessageFields implements FieldSink {
     this.#cookieAt = -1;
     this.#expectsContinue = false;
     this.#acceptsTrailers = false;
+    this.#neverIndexed = null;
     this.fault = Http2Reason.None;
     this.refusal = ErrorCode.None;
     this.headers = [];
   }
 
-  field(id: number, name: string, value: string, fact: number, fault: Http2Reason): void {
+  field(
+    id: number,
+    name: string,
+    value: string,
+    fact: number,
+    fault: Http2Reason,
+    isSecret: boolean,
+  ): void {
     if (fault !== Http2Reason.None) {
       this.#fail(fault);
       return;
@@ -93,6 +102,7 @@ export class MessageFields implements FieldSink {
       return;
     }
     this.#hasRegular = true;
+    if (isSecret) (this.#neverIndexed ??= []).push(name);
     if (this.#kind === BlockKind.Trailers) this.#takeTrailer(id, name, value, fact);
     else if (id > NameId.ProxyAuthorization) {
       if (id === cookieId) this.#takeCookie(value);
@@ -204,6 +214,7 @@ export class MessageFields implements FieldSink {
     const head = new RequestHead();
     head.headers = this.headers;
     head.acceptsTrailers = this.#acceptsTrailers;
+    head.neverIndexed = this.#neverIndexed;
     this.#fillAuthority(head);
     const isTunnel = isConnect && this.#protocol === "";
     if (isTunnel) {
@@ -320,6 +331,7 @@ export class MessageFields implements FieldSink {
     const status = this.#status;
     head.status = status;
     head.headers = this.headers;
+    head.neverIndexed = this.#neverIndexed;
     head.contentLength = this.#contentLength;
     if (isTunnelAsked && status >= 200 && status < 300) {
       head.contentLength = -1;

@@ -37,7 +37,7 @@ export function writeRequestFields(
   if (head.framing === Framing.Length) encoder.lengthField(output, head.contentLength);
   if (head.expectContinue) encoder.ownField(output, "expect", "100-continue");
   if (head.acceptsTrailers) encoder.ownField(output, "te", "trailers");
-  writeFields(encoder, output, head.headers);
+  writeFields(encoder, output, head.headers, head.neverIndexed);
 }
 
 /** A response; `isTunnel` when it opens one, which takes 200 for 101 and no length. */
@@ -61,7 +61,7 @@ export function writeResponseFields(
   if (isSized && contentLength >= 0 && (framing === Framing.Length || framing === Framing.None)) {
     encoder.lengthField(output, contentLength);
   }
-  writeFields(encoder, output, head.headers);
+  writeFields(encoder, output, head.headers, head.neverIndexed);
 }
 
 export function writeTrailerFields(
@@ -70,12 +70,19 @@ export function writeTrailerFields(
   trailers: HeaderList,
 ): void {
   encoder.begin(output);
-  writeFields(encoder, output, trailers);
+  writeFields(encoder, output, trailers, null);
 }
 
-function writeFields(encoder: HpackEncoder, output: Output, headers: HeaderList): void {
+function writeFields(
+  encoder: HpackEncoder,
+  output: Output,
+  headers: HeaderList,
+  neverIndexed: readonly string[] | null,
+): void {
   for (let i = 0; i < headers.length; i += 2) {
-    encoder.field(output, headers[i] as string, headers[i + 1] as string);
+    const name = headers[i] as string;
+    const isSecret = neverIndexed?.includes(name) === true;
+    encoder.field(output, name, headers[i + 1] as string, isSecret);
   }
 }
 
