@@ -327,10 +327,11 @@ export function behaviour(
   testUrl: string,
   run: (mesh: Mesh) => Promise<void>,
   options: MeshOptions = {},
+  concurrencies: readonly number[] = [1, 4],
 ): void {
   const file = fileURLToPath(testUrl).replace(/\.test\.ts$/, ".yaml");
   const objects = parse(readFileSync(file, "utf8"));
-  for (const concurrency of [1, 4]) {
+  for (const concurrency of concurrencies) {
     const workers = concurrency === 1 ? "1 worker" : `${concurrency} workers`;
     const key = `${file} ${concurrency} ${JSON.stringify(options)}`;
     test(`${basename(file, ".yaml")}: ${name} (${workers})`, async () => {

@@ -1,6 +1,6 @@
 // What each kind of downstream may do: a program of this host, a peer that proved who it is, and
-// anybody (http-cases H17, H24). In HTTP/2 the first two carry many requests at once, and the resets
-// that a peer passes on are those of all its programs (docs/decisions/0024).
+// anybody (http-cases H17, H24). In HTTP/2 the first two carry many requests at once, and the
+// resets that a peer passes on are those of all its programs (docs/decisions/0024).
 
 import { defaultHttp2Limits, type Http2Limits, type Http2Options } from "@weft/wire";
 
