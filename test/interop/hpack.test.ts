@@ -111,8 +111,15 @@ function fieldsOf(head: RequestHead): [string, string][] {
   return fields;
 }
 
-test("another implementation reads our header blocks", (context) => {
-  const client = new Http2Connection("client", quiet);
+for (const isHuffman of [false, true]) {
+  const how = isHuffman ? "Huffman-coded" : "plain";
+  test(`another implementation reads our ${how} header blocks`, (context) => {
+    readByOther(context, isHuffman);
+  });
+}
+
+function readByOther(context: TestContext, isHuffman: boolean): void {
+  const client = new Http2Connection("client", quiet, { isHuffman });
   const heads = requests();
   for (const head of heads) assert.ok(client.request(head, true) !== null);
   const blocks = blocksOf(client.takeOutput());
@@ -123,7 +130,7 @@ test("another implementation reads our header blocks", (context) => {
     answer.decoded,
     heads.map((head) => fieldsOf(head)),
   );
-});
+}
 
 test("we read another implementation's header blocks", (context) => {
   const heads = requests();

@@ -92,7 +92,7 @@ export class RequestHead {
   expectContinue = false;
   /** TE: trailers. */
   acceptsTrailers = false;
-  /** Names of fields that no hop may put into a compression table (RFC 7541 §6.2.3); HTTP/2 only. */
+  /** Names of fields that no hop may put into a compression table (RFC 7541 §6.2.3). */
   neverIndexed: string[] | null = null;
 }
 

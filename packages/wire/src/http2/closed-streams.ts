@@ -1,5 +1,5 @@
-// The streams that closed last: frames of a stream we reset may still be on their way and are passed
-// over, frames of one that ended are an error (RFC 9113 §5.1).
+// The streams that closed last: frames of a stream we reset may still be on their way and are
+// passed over, frames of one that ended are an error (RFC 9113 §5.1).
 
 const slots = 256;
 

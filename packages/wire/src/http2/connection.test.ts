@@ -1,5 +1,5 @@
-// The life of a connection: preface, settings, identifiers, states, GOAWAY; each error with the code
-// RFC 9113 names (http-cases H48–H51).
+// The life of a connection: preface, settings, identifiers, states, GOAWAY; each error with the
+// code RFC 9113 names (http-cases H48–H51).
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,5 +1,5 @@
-// An HTTP/2 connection (RFC 9113), either role, as bytes in and bytes out: no socket, no clock. This
-// file holds its life (settings, pings, GOAWAY, the end) and gives each frame to its half: what is
+// An HTTP/2 connection (RFC 9113), either role, as bytes in and bytes out: no socket, no clock.
+// This file holds its life (settings, pings, GOAWAY, the end) and gives each frame to its half: what is
 // received to receiver.ts, what is sent to sender.ts.
 
 import type { RequestHead } from "../http1/head.ts";
@@ -75,7 +75,13 @@ export class Http2Connection {
     this.#budgets = new Budgets(all.limits);
     const streams = new StreamTable(sink);
     this.#streams = streams;
-    const sender = new Sender(streams, streamWindowBytes, all.connectionWindowBytes, all.scheme);
+    const sender = new Sender(
+      streams,
+      streamWindowBytes,
+      all.connectionWindowBytes,
+      all.scheme,
+      all.isHuffman,
+    );
     this.#sender = sender;
     this.#receiver = new Receiver(
       isServer,

@@ -1,5 +1,5 @@
-// Our client and our server talk to each other, doing what users of the codec may do in any order and
-// reading in any chunks: neither ever blames the other, and every message arrives whole.
+// Our client and our server talk to each other, doing what users of the codec may do in any order
+// and reading in any chunks: neither ever blames the other, and every message arrives whole.
 
 import { Framing, RequestHead, ResponseHead } from "../http1/head.ts";
 import type { Chance } from "../http1/mutate.fixture.ts";

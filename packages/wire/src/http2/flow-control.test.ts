@@ -285,7 +285,7 @@ test("padding is counted and credited by itself", () => {
   const sink = new Keeping();
   const served = new Served({ streamWindowBytes: 65_535, connectionWindowBytes: 65_535 }, sink);
   served.feed(headers(1, post, open));
-  const padded = `\xff${"x"}${"\0".repeat(255)}`;
+  const padded = `\xffx${"\0".repeat(255)}`;
   for (let i = 0; i < 200; i++) served.feed(frame(FrameType.Data, FrameFlag.Padded, 1, padded));
   assert.equal(sink.held, 200);
   const updates = served.frames().filter(({ type }) => type === FrameType.WindowUpdate);

@@ -1,7 +1,7 @@
 // Frames by hand, for tests and fuzzing: what no decent peer would send.
 
 import { FrameFlag, FrameType, frameHeadBytes, preface, writeFrameHead } from "./frame.ts";
-import { HpackEncoder } from "./hpack-encoder.ts";
+import type { HpackEncoder } from "./hpack-encoder.ts";
 import { Output } from "./output.ts";
 
 export function frame(

@@ -71,9 +71,10 @@ export class Sender {
     streamWindowBytes: number,
     connectionWindowBytes: number,
     scheme: string,
+    isHuffman: boolean,
   ) {
     this.#host = host;
-    this.#encoder = new HpackEncoder(false);
+    this.#encoder = new HpackEncoder(isHuffman);
     this.#streamWindowBytes = streamWindowBytes;
     this.#connectionWindowBytes = connectionWindowBytes;
     this.receiveWindow = initialWindowBytes;

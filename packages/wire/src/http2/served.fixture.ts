@@ -2,7 +2,7 @@
 
 import type { Http2Connection as Connection } from "./connection.ts";
 import { Http2Connection } from "./connection.ts";
-import { Http2Reason, http2ReasonRows } from "./error.ts";
+import { type Http2Reason, http2ReasonRows } from "./error.ts";
 import { FrameType } from "./frame.ts";
 import { clientStart, type ReadFrame, readFrames } from "./frames.fixture.ts";
 import { type Http2Options, Http2Status } from "./options.ts";

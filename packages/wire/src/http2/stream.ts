@@ -2,7 +2,7 @@
 
 import type { HeaderList } from "../header-list.ts";
 import type { ResponseHead } from "../http1/head.ts";
-import { Http2Error, Http2Reason } from "./error.ts";
+import { type Http2Error, Http2Reason } from "./error.ts";
 import type { Sender } from "./sender.ts";
 
 export interface Http2Stream {

@@ -1,5 +1,5 @@
-// ClientHellos, good and broken: a verdict once given stays when more bytes come, nothing is thrown,
-// and what is read is within bounds.
+// ClientHellos, good and broken: a verdict once given stays when more bytes come, nothing is
+// thrown, and what is read is within bounds.
 
 import type { Chance } from "../http1/mutate.fixture.ts";
 import { ClientHello, clientHelloBytesMax, HelloStatus, readClientHello } from "./client-hello.ts";
