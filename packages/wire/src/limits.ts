@@ -60,7 +60,7 @@ export interface Http2Limits {
   readonly resetsPerSecond: number;
   /** SETTINGS frames in 10 s (H43). */
   readonly settingsMax: number;
-  /** PING frames in 10 s (H43). */
+  /** PING frames in 10 s without content or heads sent between them (H43). */
   readonly pingsMax: number;
   /** PRIORITY frames for each stream opened (CVE-2019-9513). */
   readonly prioritiesPerStream: number;
@@ -68,7 +68,7 @@ export interface Http2Limits {
   readonly windowUpdatesPerData: number;
   /** Frames without content in a row: DATA, HEADERS, CONTINUATION (CVE-2019-9518). */
   readonly emptyFramesMax: number;
-  /** Frames of unknown types in 10 s. */
+  /** Frames without effect in 10 s, beside two for each stream opened. */
   readonly unknownFramesMax: number;
   /** Control frames waiting to be written (H43). */
   readonly controlFramesMax: number;

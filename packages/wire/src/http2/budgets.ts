@@ -16,7 +16,9 @@ export class Budgets {
   #periodAtMs = 0;
   #settings = 0;
   #pings = 0;
-  #unknown = 0;
+  #minor = 0;
+  #openedAtTurn = -1;
+  #messageFrames = 0;
   #priorities = 0;
   #windowUpdates = 0;
   #emptyRun = 0;
@@ -41,15 +43,25 @@ export class Budgets {
     return isFlood ? Http2Reason.SettingsFlood : Http2Reason.None;
   }
 
-  ping(nowMs: number): Http2Reason {
+  /**
+   * A ping; `messageFrames` counts the HEADERS and DATA we sent. Readers of gRPC measure the path by
+   * pings while content comes, so only those with nothing between them count.
+   */
+  ping(nowMs: number, messageFrames: number): Http2Reason {
     this.#turn(nowMs);
+    if (messageFrames !== this.#messageFrames) {
+      this.#messageFrames = messageFrames;
+      this.#pings = 0;
+    }
     return ++this.#pings > this.#limits.pingsMax ? Http2Reason.PingFlood : Http2Reason.None;
   }
 
-  unknownFrame(nowMs: number): Http2Reason {
+  /** A frame without effect: of an unknown type, or the reset of a stream that is answered. */
+  minor(nowMs: number, streamsOpened: number): Http2Reason {
     this.#turn(nowMs);
-    const isFlood = ++this.#unknown > this.#limits.unknownFramesMax;
-    return isFlood ? Http2Reason.UnknownFrameFlood : Http2Reason.None;
+    if (this.#openedAtTurn === -1) this.#openedAtTurn = streamsOpened;
+    const most = this.#limits.unknownFramesMax + 2 * (streamsOpened - this.#openedAtTurn);
+    return ++this.#minor > most ? Http2Reason.UselessFrameFlood : Http2Reason.None;
   }
 
   #turn(nowMs: number): void {
@@ -57,7 +69,8 @@ export class Budgets {
     this.#periodAtMs = nowMs;
     this.#settings = 0;
     this.#pings = 0;
-    this.#unknown = 0;
+    this.#minor = 0;
+    this.#openedAtTurn = -1;
   }
 
   priority(streamsOpened: number): Http2Reason {

@@ -235,13 +235,17 @@ export class Http2Connection {
     ) {
       return Http2Reason.BadPreface;
     }
-    if (event === FrameEvent.Unknown) return this.#budgets.unknownFrame(this.#streams.nowMs);
+    if (event === FrameEvent.Unknown) return this.#minorFrame();
     if (event === FrameEvent.DataBegin) return this.#receiver.dataBegin(reader);
     const reason = this.#takeFrame(reader);
     if (reason !== Http2Reason.None) return reason;
     const { controlFramesMax } = this.#options.limits;
     const isQueueFull = this.#sender.controlFrames > controlFramesMax;
     return isQueueFull ? Http2Reason.ControlQueue : Http2Reason.None;
+  }
+
+  #minorFrame(): Http2Reason {
+    return this.#budgets.minor(this.#streams.nowMs, this.#streams.openedCount);
   }
 
   #takeFrame(frame: FrameReader): Http2Reason {
@@ -292,7 +296,7 @@ export class Http2Connection {
     const { payload, start, end, flags } = frame;
     if (frame.streamId !== 0) return Http2Reason.BadStreamId;
     if (end - start !== 8) return Http2Reason.BadFrameSize;
-    const reason = this.#budgets.ping(this.#streams.nowMs);
+    const reason = this.#budgets.ping(this.#streams.nowMs, this.#sender.messageFrames);
     if (reason !== Http2Reason.None) return reason;
     if ((flags & FrameFlag.Ack) === 0) this.#sender.ping(payload, start, true);
     else if (payload.compare(goAwayPing, 0, 8, start, end) === 0) this.goAwayFinish();

@@ -82,7 +82,7 @@ const http2Reasons = {
   PriorityFlood: 49,
   WindowUpdateFlood: 50,
   EmptyFrameFlood: 51,
-  UnknownFrameFlood: 52,
+  UselessFrameFlood: 52,
   ControlQueue: 53,
   // Streams this side gives up.
   TooManyStreams: 54,
@@ -162,7 +162,7 @@ const texts: Record<keyof typeof Http2Reason, readonly [code: Http2Error, text: 
   PriorityFlood: [http2Errors.EnhanceYourCalm, "too many PRIORITY frames"],
   WindowUpdateFlood: [http2Errors.EnhanceYourCalm, "too many WINDOW_UPDATEs"],
   EmptyFrameFlood: [http2Errors.EnhanceYourCalm, "too many empty frames"],
-  UnknownFrameFlood: [http2Errors.EnhanceYourCalm, "too many frames of unknown types"],
+  UselessFrameFlood: [http2Errors.EnhanceYourCalm, "too many frames without effect"],
   ControlQueue: [http2Errors.EnhanceYourCalm, "answers wait because the peer does not read"],
   TooManyStreams: [http2Errors.RefusedStream, "more streams at once than allowed"],
   GoingAway: [http2Errors.RefusedStream, "the stream came after GOAWAY"],

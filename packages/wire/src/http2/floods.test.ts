@@ -141,7 +141,7 @@ const floods: readonly (readonly [string, Buffer, number, string])[] = [
   ["PING", ping, 64, "PingFlood"],
   ["PRIORITY", priority, 16, "PriorityFlood"],
   ["WINDOW_UPDATE", frame(FrameType.WindowUpdate, 0, 0, number32(1)), 16, "WindowUpdateFlood"],
-  ["unknown frames", frame(0xbb, 0, 0, "x"), 256, "UnknownFrameFlood"],
+  ["unknown frames", frame(0xbb, 0, 0, "x"), 256, "UselessFrameFlood"],
   ["33 settings in one frame", settings(Array.from({ length: 66 }, () => 9)), 0, "SettingsFlood"],
 ];
 
@@ -155,6 +155,40 @@ for (const [what, bytes, most, rule] of floods) {
     assertCalmed(served, rule);
   });
 }
+
+test("pings that measure a path while content goes out are no flood", () => {
+  const served = new Served();
+  served.feed(headers(1, getFields));
+  const stream = served.sink.streams.get(1) as Http2Stream;
+  stream.respond(Object.assign(new ResponseHead(), { status: 200 }), false);
+  for (let i = 0; i < 500; i++) {
+    stream.data(Buffer.alloc(100));
+    assert.equal(served.feed(ping), Http2Status.More, `${i}`);
+    served.connection.takeOutput();
+  }
+});
+
+test("resets of streams that were answered are not premature", () => {
+  const served = new Served({}, new Brief());
+  for (let id = 1; id < 4000; id += 2) {
+    const reset = frame(FrameType.RstStream, 0, id, number32(0));
+    assert.equal(served.feed(headers(id, post, open), reset), Http2Status.More, `${id}`);
+    served.connection.takeOutput();
+  }
+  const again = frame(FrameType.RstStream, 0, 1, number32(0));
+  assert.ok(takenOf(served, () => again, 10_000) < 10_000);
+  assertCalmed(served, "UselessFrameFlood");
+});
+
+test("of a stream that we reset one late header block is passed over, not many", () => {
+  const served = new Served();
+  served.feed(headers(1, post, open));
+  served.sink.streams.get(1)?.reset(Http2Error.Cancel);
+  const late = headers(1, ["x-sum", "1"]);
+  assert.equal(served.feed(late), Http2Status.More);
+  assert.equal(served.feed(late), Http2Status.Closed);
+  assert.equal(served.reason, "ClosedStream");
+});
 
 test("as many SETTINGS and PINGs in the next ten seconds are taken", () => {
   const served = new Served();
@@ -215,6 +249,14 @@ test("answers that nobody reads end the connection at 256", () => {
   assert.equal(served.feed(ping), Http2Status.Closed);
   assertCalmed(served, "ControlQueue");
 });
+
+/** Answers every request at once and whole. */
+class Brief extends Recorder {
+  override onRequest(stream: Http2Stream, head: RequestHead, isEnd: boolean): void {
+    super.onRequest(stream, head, isEnd);
+    stream.respond(Object.assign(new ResponseHead(), { status: 200 }), true);
+  }
+}
 
 /** Answers every request with more than the windows hold. */
 class Generous extends Recorder {

@@ -119,9 +119,15 @@ export class Receiver {
     if (stream !== undefined) return this.#takeLaterBlock(stream);
     if (this.#isServer && streamId > this.#streams.lastPeerId) return this.#takeRequest(streamId);
     const kind = this.#streams.closeKind(streamId);
+    // A response may be late for longer than we remember.
+    const isLate = kind === CloseKind.ResetByUs || (!this.#isServer && kind === CloseKind.Unknown);
+    if (!isLate) {
+      return kind === CloseKind.Unknown ? Http2Reason.StreamIdReused : Http2Reason.ClosedStream;
+    }
+    // Of a request, only trailers can still come.
+    if (this.#isServer || this.#block.isEndStream) this.#streams.settle(streamId);
     // The block is read all the same: the table must stay in step.
-    if (kind === CloseKind.ResetByUs) return this.#decode(BlockKind.Trailers);
-    return kind === CloseKind.Unknown ? Http2Reason.StreamIdReused : Http2Reason.ClosedStream;
+    return this.#decode(BlockKind.Trailers);
   }
 
   #decode(kind: BlockKind): Http2Reason {
@@ -315,13 +321,18 @@ export class Receiver {
     if (frame.end - frame.start !== 4) return Http2Reason.BadFrameSize;
     if (streamId === 0) return Http2Reason.BadStreamId;
     if (this.#isIdle(streamId)) return Http2Reason.IdleStream;
-    const stream = this.#streams.get(streamId);
-    if (stream !== undefined) {
-      const code = readUint32(frame.payload, frame.start);
-      this.#sender.drop(stream, CloseKind.ResetByPeer);
-      if (!stream.isRefused) this.#sink.onReset(stream, code, true);
+    const streams = this.#streams;
+    const stream = streams.get(streamId);
+    if (stream === undefined) return this.#budgets.minor(streams.nowMs, streams.openedCount);
+    const isAnswered = stream.isLocalEnd;
+    const code = readUint32(frame.payload, frame.start);
+    this.#sender.drop(stream, CloseKind.ResetByPeer);
+    if (!stream.isRefused) this.#sink.onReset(stream, code, true);
+    // Only work that was wasted counts, not a request whose rest nobody needs any more.
+    if (!this.#isServer || isAnswered) {
+      return this.#budgets.minor(streams.nowMs, streams.openedCount);
     }
-    return this.#isServer ? this.#budgets.reset(this.#streams.nowMs) : Http2Reason.None;
+    return this.#budgets.reset(streams.nowMs);
   }
 
   /** Deprecated and without effect (RFC 9113 §5.3.2), but not for free. */

@@ -65,6 +65,8 @@ export class Sender {
   /** Frames in the output that answer the peer's. */
   controlFrames = 0;
   dataFramesSent = 0;
+  /** HEADERS and DATA that were sent. */
+  messageFrames = 0;
 
   constructor(
     host: SenderHost,
@@ -237,6 +239,7 @@ export class Sender {
     } else this.#splitHeaders(stream.id, start, length, endFlag);
     this.#lastFrameAt = start;
     this.#lastFrameStream = stream.id;
+    this.messageFrames++;
     this.#note();
     if (isEnd) this.#localEnd(stream);
   }
@@ -307,6 +310,7 @@ export class Sender {
     stream.sendWindow -= count;
     this.sendWindow -= count;
     this.dataFramesSent++;
+    this.messageFrames++;
     this.#note();
   }
 

@@ -58,6 +58,11 @@ export class StreamTable implements SenderHost {
     return this.#closed.find(streamId);
   }
 
+  /** The peer's half of a stream we reset is complete too. */
+  settle(streamId: number): void {
+    this.#closed.settle(streamId);
+  }
+
   /** Remembers a stream that never was opened as one that we reset. */
   refuse(streamId: number): void {
     this.#closed.add(streamId, CloseKind.ResetByUs);
