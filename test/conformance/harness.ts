@@ -110,7 +110,7 @@ export class Mesh {
     }
     const member = { name, namespace, program, proxy };
     this.#members.set(name, member);
-    this.control.put({
+    this.announce({
       kind: "Workload",
       metadata: { name, namespace, labels },
       spec: {
@@ -124,6 +124,16 @@ export class Mesh {
           ...(proxy === null ? {} : { meshPort: proxy.ports.inbound[port.name] }),
         })),
       },
+    });
+    if (proxy !== null) this.control.follow(proxy, namespace, name);
+    return member;
+  }
+
+  /** A Workload that is ready; one without a proxy of ours may stand for another's. */
+  announce(object: WrittenObject): void {
+    this.#isChanged = true;
+    this.control.put({
+      ...object,
       status: {
         conditions: [
           {
@@ -136,8 +146,6 @@ export class Mesh {
         ],
       },
     });
-    if (proxy !== null) this.control.follow(proxy, namespace, name);
-    return member;
   }
 
   /** Writes objects and waits until every proxy runs them. */
