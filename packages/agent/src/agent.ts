@@ -257,6 +257,7 @@ export class Agent {
       drainMs: options.drainMs,
       explain: options.explain,
       logLines: () => this.#log.lines,
+      memoryLimitBytes: options.memoryLimitBytes,
       ...(options.inheritance === undefined ? {} : { inheritance: options.inheritance }),
       addresses,
     }).catch((error: unknown) => {

@@ -36,6 +36,8 @@ export interface AgentOptions {
   readonly appAddress: string;
   readonly concurrency: number;
   readonly drainMs: number;
+  /** What this process may use. */
+  readonly memoryLimitBytes: number;
   /** Start the program without waiting for SVID and snapshot. */
   readonly noWait: boolean;
   /** `--transparent`; null: programs reach the mesh by proxy variables and loopback ports. */

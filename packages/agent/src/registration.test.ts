@@ -22,6 +22,7 @@ const options: AgentOptions = {
   appAddress: "127.0.0.1",
   nameServers: [],
   concurrency: 1,
+  memoryLimitBytes: 0,
   drainMs: 0,
   noWait: false,
   ephemeral: false,

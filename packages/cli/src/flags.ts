@@ -39,6 +39,23 @@ export function parseCount(text: string): number {
   return count;
 }
 
+const unitBytes: Readonly<Record<string, number>> = {
+  "": 1,
+  K: 1e3,
+  M: 1e6,
+  G: 1e9,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+};
+
+/** `512Mi`, `1G` → bytes, as Kubernetes writes quantities. */
+export function parseBytes(text: string): number {
+  const [, digits, unit = ""] = /^(\d+)(Ki|Mi|Gi|K|M|G)?$/.exec(text) ?? [];
+  if (digits === undefined) throw new InvalidArgumentError("a size looks like 512Mi or 1G");
+  return Number(digits) * (unitBytes[unit] ?? 1);
+}
+
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** `30s`, `1m30s`, `500ms` → milliseconds. */

@@ -6,7 +6,7 @@ import {
   parseNameServer,
   type UpstreamOption,
 } from "@weft/agent";
-import type { Runtime } from "@weft/runtime";
+import { memoryLimitBytes, type Runtime } from "@weft/runtime";
 import { type Command, Option } from "commander";
 import type { CaptureFlags } from "./capture-flags.ts";
 import { type CliContext, resolveControl, resolveDataDir, resolveNamespace } from "./context.ts";
@@ -17,6 +17,7 @@ import {
   dataDirOption,
   namespaceOption,
   outputOption,
+  parseBytes,
   parseCount,
   parseDurationMs,
   parseHostPort,
@@ -40,6 +41,7 @@ export interface WorkloadFlags extends CaptureFlags {
   appAddress: string;
   concurrency: number;
   drain: number;
+  memoryLimit: number;
   wait: boolean;
   proxy: string;
   control?: string;
@@ -81,6 +83,11 @@ export function addWorkloadFlags(command: Command): Command {
         .argParser(parseDurationMs)
         .default(30_000, "30s"),
     )
+    .addOption(
+      new Option("--memory-limit <size>", "of this process; near it, less is taken on")
+        .argParser(parseBytes)
+        .default(memoryLimitBytes(), "its cgroup's limit, or the host's memory"),
+    )
     .addOption(new Option("--no-wait", "start without waiting for the control plane"))
     .addOption(new Option("--proxy <kind>", "data plane").choices(["builtin"]).default("builtin"))
     .addOption(
@@ -121,6 +128,7 @@ export function agentOptions(
     appAddress: flags.appAddress,
     concurrency: flags.concurrency,
     drainMs: flags.drain,
+    memoryLimitBytes: flags.memoryLimit,
     noWait: !flags.wait,
     nameServers: flags.dnsUpstream.length === 0 ? null : flags.dnsUpstream.map(nameServer),
     capture: null,

@@ -78,6 +78,8 @@ export interface ProxyOptions {
   /** How long a removed listener lets its exchanges finish. */
   readonly drainMs: number;
   readonly addresses: ProxyAddresses;
+  /** Of the whole process; near it less is taken on (`overload.ts`). Default 0: none. */
+  readonly memoryLimitBytes?: number;
   /** Sockets of the process before this one, and for the next. Default: none. */
   readonly inheritance?: Inheritance;
   /** One line per exchange goes to the runtime's log. Default false. */

@@ -2,7 +2,14 @@
 // numbers, and answers questions about them. It never touches a request (decision D4).
 
 import { randomBytes } from "node:crypto";
-import { bindListener, canShareListeners, formatAddress, Inheritance } from "@weft/runtime";
+import {
+  bindListener,
+  canShareListeners,
+  formatAddress,
+  Inheritance,
+  residentBytes,
+  trimMemory,
+} from "@weft/runtime";
 import { resourceTypeOf } from "@weft/xds";
 import { bindPorts, openPorts, type ServicePorts } from "./admin.ts";
 import { ClusterShares } from "./cluster-shares.ts";
@@ -21,6 +28,7 @@ import type {
   ProxyPorts,
 } from "./handle.ts";
 import type { ToWorker } from "./messages.ts";
+import { Overload, OverloadLevel } from "./overload.ts";
 import { answerTopic, type TopicSources } from "./questions.ts";
 import { type SharedListener, Supervisor } from "./supervisor.ts";
 import type { XdsCounts } from "./telemetry/prometheus.ts";
@@ -69,6 +77,9 @@ class BuiltinProxy implements ProxyHandle {
   #onSnapshot: ((bytes: Uint8Array) => void) | null = null;
   #snapshotTimer: { cancel(): void } | null = null;
   #sweepTimer: { cancel(): void } | null = null;
+  readonly #overload: Overload;
+  #trimmedAtMs = 0;
+  #memoryTimer: { cancel(): void } | null = null;
   #isDraining = false;
   #isHandedOver = false;
   #isBeginning = false;
@@ -76,6 +87,9 @@ class BuiltinProxy implements ProxyHandle {
   constructor(options: ProxyOptions) {
     this.#options = options;
     this.#inheritance = options.inheritance ?? new Inheritance();
+    this.#overload = new Overload(options.memoryLimitBytes ?? 0, options.runtime.log, {
+      onLevel: () => this.#supervisor.send(this.#overloadMessage()),
+    });
     this.ready = new Promise((resolve) => {
       this.#setReady = resolve;
     });
@@ -162,6 +176,7 @@ class BuiltinProxy implements ProxyHandle {
     this.#sweepTimer = runtime.timers.every(sweepMs, () => this.#shares.sweep(), {
       background: true,
     });
+    this.#watchMemory();
   }
 
   get ports(): ProxyPorts {
@@ -261,13 +276,30 @@ class BuiltinProxy implements ProxyHandle {
     this.#isDraining = true;
     this.#snapshotTimer?.cancel();
     this.#sweepTimer?.cancel();
+    this.#memoryTimer?.cancel();
     if (!this.#isHandedOver) this.#servicePorts?.close();
     await this.#supervisor.close();
   }
 
+  #watchMemory(): void {
+    const { timers } = this.#options.runtime;
+    const nextMs = this.#overload.sample(residentBytes());
+    const nowMs = this.#options.runtime.clock.monotonicMs();
+    if (this.#overload.level !== OverloadLevel.None && nowMs - this.#trimmedAtMs >= sweepMs) {
+      this.#trimmedAtMs = nowMs;
+      trimMemory();
+    }
+    this.#memoryTimer = timers.after(nextMs, () => this.#watchMemory(), { background: true });
+  }
+
+  #overloadMessage(): ToWorker {
+    const { level } = this.#overload;
+    return { kind: "overload", level, mayStop: this.#supervisor.canShare };
+  }
+
   /** What a new worker needs before it accepts anything. */
   #catchUp(): ToWorker[] {
-    const messages: ToWorker[] = [];
+    const messages: ToWorker[] = [this.#overloadMessage()];
     if (this.#identityBytes !== null) {
       messages.push({ kind: "identity", identity: this.#identityBytes });
     }
@@ -387,6 +419,7 @@ class BuiltinProxy implements ProxyHandle {
       identity: () => this.#identity,
       isReady: () => this.isReady,
       ports: () => this.#ports,
+      overload: this.#overload,
       replaceWorkers: () => this.replaceWorkers(),
     };
   }

@@ -3,6 +3,7 @@
 
 import type { LogFields, LogLevel } from "@weft/runtime";
 import type { Direction, ResourceChange } from "@weft/rules";
+import type { OverloadLevel } from "./overload.ts";
 import type { ThreadSettings } from "./thread.ts";
 import type { ClusterDelta, ConnectionCounts, StatsDelta } from "./telemetry/stats.ts";
 import type { IdentityBytes } from "./tls/identity.ts";
@@ -69,6 +70,12 @@ export type ToWorker =
     }
   | { readonly kind: "remove-listeners"; readonly names: readonly string[] }
   | { readonly kind: "eject"; readonly cluster: string; readonly keys: readonly string[] }
+  | {
+      readonly kind: "overload";
+      readonly level: OverloadLevel;
+      /** False where the worker's own socket would be lost with what waits in it. */
+      readonly mayStop: boolean;
+    }
   | { readonly kind: "report"; readonly id: number }
   | {
       readonly kind: "ask";
@@ -100,4 +107,6 @@ export type FromWorker =
       readonly message: string;
       readonly fields: LogFields;
     }
+  /** It stopped accepting and would begin again. */
+  | { readonly kind: "accept-again" }
   | { readonly kind: "drained" };

@@ -1,11 +1,12 @@
 // The questions a person asks a proxy (`weft proxy …`, `weft request`, the admin port), answered
 // as JSON. Rows come from a worker, so that what is shown is what runs.
 
-import type { Runtime } from "@weft/runtime";
+import { residentBytes, type Runtime } from "@weft/runtime";
 import type { EndpointView } from "./admin-views.ts";
 import { type ClusterShares, endpointsFor } from "./cluster-shares.ts";
 import type { Subscriptions } from "./config/subscribe.ts";
 import type { Explanation, ProxyIdentity, ProxyOptions, ProxyPorts } from "./handle.ts";
+import type { Overload } from "./overload.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { type ClusterReading, metricsText, type XdsCounts } from "./telemetry/prometheus.ts";
 import type { Totals } from "./telemetry/totals.ts";
@@ -22,6 +23,7 @@ export interface TopicSources {
   readonly identity: () => ProxyIdentity | null;
   readonly isReady: () => boolean;
   readonly ports: () => ProxyPorts;
+  readonly overload: Overload;
   readonly replaceWorkers: () => Promise<boolean>;
 }
 
@@ -70,6 +72,9 @@ export async function metricsOf(sources: TopicSources): Promise<string> {
     workersReplaced: sources.supervisor().replacedCount,
     xds: sources.xds,
     clusters: clusterReadings(sources),
+    overloadLevel: sources.overload.level,
+    memoryBytes: residentBytes(),
+    memoryLimitBytes: sources.overload.limitBytes,
   });
 }
 
@@ -166,6 +171,7 @@ function status(sources: TopicSources): unknown {
     workers: sources.supervisor().versions(),
     workersReplaced: sources.supervisor().replacedCount,
     connected: xds.isConnected,
+    overload: sources.overload.levelName,
     spiffeId: identity?.spiffeId ?? "",
     certExpiresInSeconds:
       identity === null ? null : Math.round((identity.notAfterMs - runtime.clock.nowMs()) / 1000),

@@ -200,8 +200,7 @@ export class Supervisor {
 
   async #replace(number: number, drainMs: number): Promise<boolean> {
     const old = this.#running.get(number);
-    const canShare = this.#listeners.every(({ bound }) => bound !== null);
-    if (old === undefined || this.#isClosing || !canShare) return false;
+    if (old === undefined || this.#isClosing || !this.canShare) return false;
     const successor = this.#spawn(this.#freeNumber());
     // It accepts only when it runs the configuration.
     const isUp = (): boolean => successor.waitingFor === 0;
@@ -343,6 +342,11 @@ export class Supervisor {
     });
   }
 
+  /** Whether a worker's end leaves its sockets to others. */
+  get canShare(): boolean {
+    return this.#listeners.every(({ bound }) => bound !== null);
+  }
+
   #servingCount(): number {
     return [...this.#running.values()].filter(({ isRetiring }) => !isRetiring).length;
   }
@@ -378,6 +382,9 @@ export class Supervisor {
         break;
       case "log":
         this.#runtime.log[message.level](message.message, message.fields);
+        break;
+      case "accept-again":
+        if (!running.isRetiring && !this.#isClosing) this.#listen(running);
         break;
       case "drained":
         running.isDrained = true;

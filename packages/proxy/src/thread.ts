@@ -5,6 +5,7 @@ import type { ByteSocket, Clock, Logger, Random, TimerWheel } from "@weft/runtim
 import type { Current } from "./config/current.ts";
 import type { Entry } from "./exchange/exchange.ts";
 import type { AssignedAddress } from "./messages.ts";
+import type { OverloadLevel } from "./overload.ts";
 import type { AccessLog } from "./telemetry/access-log.ts";
 import type { Decisions } from "./telemetry/decision.ts";
 import type { Refusals } from "./telemetry/refusals.ts";
@@ -59,6 +60,10 @@ export interface Thread {
   readonly accessLog: AccessLog | null;
   /** Responses say Connection: close, and no new connection is accepted. */
   isDraining: boolean;
+  /** It drains, or is short of memory: no connection is kept beyond its next response. */
+  readonly endsConnections: boolean;
+  /** What shortage of memory makes it do. */
+  overload: OverloadLevel;
   /** Unique in the mesh for practical purposes. */
   nextRequestId(): string;
   /** Serves a connection as if it had just been accepted; `early` was already read from it. */

@@ -5,6 +5,7 @@ import { flushCompileCache } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
 import {
   type ByteSocket,
+  collectGarbage,
   flushWrites,
   handleFaults,
   type LogFields,
@@ -21,6 +22,7 @@ import { CapturedInbound, CapturedOutbound } from "./listener/captured.ts";
 import { Listener } from "./listener/listener.ts";
 import { serve } from "./listener/serve.ts";
 import type { FromWorker, ListenOrder, ToWorker, WorkerReport, WorkerStart } from "./messages.ts";
+import { OverloadLevel } from "./overload.ts";
 import { createAccessLog } from "./telemetry/access-log.ts";
 import { Decisions } from "./telemetry/decision.ts";
 import { Refusals } from "./telemetry/refusals.ts";
@@ -51,6 +53,7 @@ function main(): void {
       const nowMs = runtime.clock.monotonicMs();
       thread.current.sweep(nowMs);
       thread.refusals.sweep(nowMs);
+      if (thread.overload !== OverloadLevel.None) collectGarbage();
       if (hasNews(thread)) post({ kind: "report", id: 0, report: report(thread) });
     },
     { background: true },
@@ -103,6 +106,9 @@ function obey(message: ToWorker, own: Own): void {
         listeners.get(name)?.close();
         listeners.delete(name);
       }
+      break;
+    case "overload":
+      if (overloaded(thread, listeners, message)) post({ kind: "accept-again" });
       break;
     case "eject":
       thread.current.clusters.get(message.cluster)?.eject(new Set(message.keys));
@@ -158,6 +164,10 @@ function createThread(
     refusals: new Refusals(runtime.log, () => runtime.clock.monotonicMs()),
     accessLog: start.accessLog ? createAccessLog(runtime.log) : null,
     isDraining: false,
+    overload: OverloadLevel.None,
+    get endsConnections() {
+      return this.isDraining || this.overload !== OverloadLevel.None;
+    },
     nextRequestId: () => prefix + (++requestCount).toString(16).padStart(12, "0"),
     serve: (socket: ByteSocket, early: Buffer, entry: Entry) => serve(socket, early, entry),
     downstreams: new Set(),
@@ -259,6 +269,23 @@ function leavingCount(thread: Thread): number {
   let count = 0;
   for (const downstream of thread.downstreams) if (downstream.isLeaving) count++;
   return count;
+}
+
+/**
+ * Connections that wait to be accepted stay in the sockets' queues; true: time to accept again.
+ */
+function overloaded(
+  thread: Thread,
+  listeners: Map<string, Closable>,
+  { level, mayStop }: { level: OverloadLevel; mayStop: boolean },
+): boolean {
+  const stops = level >= OverloadLevel.StopAccepting;
+  const stopped = thread.overload >= OverloadLevel.StopAccepting;
+  thread.overload = level;
+  if (!mayStop || thread.isDraining || stops === stopped) return false;
+  for (const listener of listeners.values()) listener.close();
+  listeners.clear();
+  return !stops;
 }
 
 function postingLogger(post: (message: FromWorker) => void, bound: LogFields): Logger {

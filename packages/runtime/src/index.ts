@@ -11,7 +11,13 @@ export {
   type LogLevel,
   silentLogger,
 } from "./log.ts";
-export { releaseMemory } from "./memory.ts";
+export {
+  collectGarbage,
+  memoryLimitBytes,
+  releaseMemory,
+  residentBytes,
+  trimMemory,
+} from "./memory.ts";
 export { jitter, type Random } from "./random.ts";
 export type { Runtime } from "./runtime.ts";
 export { SimClock } from "./sim/clock.ts";

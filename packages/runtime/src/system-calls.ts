@@ -102,6 +102,24 @@ export function systemCalls(): SystemCalls | null {
   return calls;
 }
 
+let trim: ((pad: bigint) => number) | null | undefined;
+
+/** malloc_trim(3); nothing happens where the C library has none (musl, macOS). */
+export function trimHeap(): void {
+  if (trim === undefined) {
+    trim = null;
+    try {
+      const symbol = { malloc_trim: { arguments: ["u64"], return: "i32" } } as const;
+      const functions = loadFfi()?.dlopen(null, symbol).functions;
+      trim =
+        (functions as { malloc_trim?: (pad: bigint) => number } | undefined)?.malloc_trim ?? null;
+    } catch {
+      trim = null;
+    }
+  }
+  trim?.(0n);
+}
+
 export function lastErrno(): number {
   return errnoOf === null ? 0 : errnoOf();
 }

@@ -103,6 +103,7 @@ async function send(
     nameServers: [],
     concurrency: 1,
     drainMs: 0,
+    memoryLimitBytes: 0,
     noWait: false,
     capture: null,
     ephemeral: true,

@@ -259,7 +259,7 @@ export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drain
     }
     const isAllHere = x.requestEnded || this.#requestFraming === Framing.None;
     this.#keepAlive &&=
-      isAllHere && !this.#isDraining && !this.entry.thread.isDraining && !this.#hasEnded;
+      isAllHere && !this.#isDraining && !this.entry.thread.endsConnections && !this.#hasEnded;
     // After a request that was refused for its bytes nothing more is read.
     if (head.framing === Framing.Close || x.flag === Flag.DownstreamProtocol) {
       this.#keepAlive = false;

@@ -21,6 +21,7 @@ import {
   type RequestHead,
   Framing,
 } from "@weft/wire";
+import { OverloadLevel } from "../overload.ts";
 import { deadlineMs } from "../policy/deadline.ts";
 import { setIdentityHeaders } from "../policy/identity-headers.ts";
 import { copyOf, isMirrored } from "../policy/mirror.ts";
@@ -56,6 +57,7 @@ export function route(x: Exchange): void {
     if (x.listener !== null) return abandon(x, Flag.PlaintextForbidden);
     return reply(x, Flag.NoConfiguration);
   }
+  if (thread.overload === OverloadLevel.Refuse) return reply(x, Flag.Overload);
   setIdentityHeaders(x);
   if (x.http?.grpcWeb === true) bridgeGrpcWeb(x);
   if (!request.isPathNormal && !normalise(x)) {

@@ -10,6 +10,9 @@ export interface ProxyReadings {
   readonly workersReplaced: number;
   readonly xds: XdsCounts;
   readonly clusters: readonly ClusterReading[];
+  readonly overloadLevel: number;
+  readonly memoryBytes: number;
+  readonly memoryLimitBytes: number;
 }
 
 export interface XdsCounts {
@@ -47,7 +50,18 @@ export function metricsText(totals: Totals, readings: ProxyReadings): string {
   text.sample("weft_workers", [], readings.workers);
   text.family("weft_workers_replaced_total", "counter", "Workers that died and were replaced.");
   text.sample("weft_workers_replaced_total", [], readings.workersReplaced);
+  writeMemory(text, readings);
   return text.toString();
+}
+
+function writeMemory(text: MetricsText, readings: ProxyReadings): void {
+  const levels = "0: none, 1: connections are not kept, 2: none are accepted, 3: requests refused.";
+  text.family("weft_overload_level", "gauge", `What shortage of memory does; ${levels}`);
+  text.sample("weft_overload_level", [], readings.overloadLevel);
+  text.family("weft_memory_bytes", "gauge", "Resident memory of the process.");
+  text.sample("weft_memory_bytes", [], readings.memoryBytes);
+  text.family("weft_memory_limit_bytes", "gauge", "Where the process would run out of it.");
+  text.sample("weft_memory_limit_bytes", [], readings.memoryLimitBytes);
 }
 
 function writeRequests(text: MetricsText, totals: Totals): void {

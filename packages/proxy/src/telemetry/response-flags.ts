@@ -28,6 +28,7 @@ const flags = {
   Internal: 22,
   UpstreamRefused: 23,
   UpstreamStreamReset: 24,
+  Overload: 25,
 } as const;
 
 /** Numbers on the hot path; `flagRows` says what they mean. */
@@ -73,6 +74,7 @@ export const flagRows: readonly FlagRow[] = Object.freeze([
   { code: "IE", status: 500, text: "the proxy met a state it should never be in" },
   { code: "URF", status: 503, text: "the endpoint refused the request without acting on it" },
   { code: "UR", status: 503, text: "the endpoint reset the request's stream" },
+  { code: "OM", status: 503, text: "the proxy is short of memory" },
 ]);
 
 const byCode: ReadonlyMap<string, Flag> = new Map(

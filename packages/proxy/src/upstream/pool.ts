@@ -6,6 +6,7 @@
 
 import type { ByteSocket } from "@weft/runtime";
 import type { RequestHead } from "@weft/wire";
+import { OverloadLevel } from "../overload.ts";
 import type { UpstreamUser } from "../exchange/exchange.ts";
 import { Flag } from "../telemetry/response-flags.ts";
 import { Dialling } from "./dialling.ts";
@@ -183,7 +184,9 @@ export class Pool {
 
   /** Closes what has been idle too long or belongs to an older identity. */
   sweep(nowMs: number): void {
-    const usableMs = this.#usableMs();
+    // What only waits is the first to go when memory is short.
+    const isShort = this.endpoint.thread.overload !== OverloadLevel.None;
+    const usableMs = isShort ? 0 : this.#usableMs();
     for (let i = this.#idle.length - 1; i >= 0; i--) {
       const connection = this.#idle[i] as H1Connection;
       if (connection.isUsable(nowMs, usableMs)) continue;
