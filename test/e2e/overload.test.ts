@@ -88,12 +88,12 @@ test("many slow requests with content, and little memory", {
   holds = false;
   for (const response of held.splice(0)) response.end("at last");
   const outcomes = await Promise.all(slow);
-  const failed = outcomes.filter(({ flag, status }) => status !== 200 && flag !== "OM");
-  const kinds = new Set(failed.map(({ error, flag, status }) => `${status} ${flag}${error}`));
-  assert.deepEqual(
-    [...kinds],
-    [],
-    "what was under way or waited is answered, what came late refused",
+  const failed = outcomes.filter(({ flag, status }) => status !== 200 && flag === "");
+  const kinds = new Set(failed.map(({ error, status }) => `${status} ${error}`));
+  assert.deepEqual([...kinds], [], "each is answered, or refused with a flag that says why");
+  assert.ok(
+    outcomes.some(({ status }) => status === 200),
+    "what was under way goes on",
   );
   assert.equal((await waiting).status, 200);
   agent.destroy();

@@ -173,6 +173,8 @@ export class Sender {
 
   windowUpdate(streamId: number, byteCount: number): void {
     const at = this.#control(4, FrameType.WindowUpdate, 0, streamId);
+    // Not an answer that a peer can ask for at will: its own windows bound how many there are.
+    this.controlFrames--;
     writeUint32(this.#output.bytes, at, byteCount);
   }
 
