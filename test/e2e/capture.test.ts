@@ -93,14 +93,13 @@ async function captures(host: Host): Promise<Captures["items"]> {
   return (JSON.parse(stdout) as Captures).items;
 }
 
-/** As the kernel has them. */
-async function tables(host: Host): Promise<string[]> {
-  const { code, stderr, stdout } = await host.run("nft", ["list", "tables"]);
-  assert.equal(code, 0, stderr);
-  return stdout
-    .trim()
-    .split("\n")
-    .filter((line) => line !== "");
+/** What stands in the kernel: tables, and rules of routing beside those of every host. */
+async function traces(host: Host): Promise<string[]> {
+  const tables = await host.run("nft", ["list", "tables"]);
+  const rules = await host.run("ip", ["-4", "rule", "list"]);
+  assert.deepEqual([tables.code, rules.code], [0, 0], tables.stderr + rules.stderr);
+  const own = rules.stdout.split("\n").filter((line) => line.includes("ipproto tcp"));
+  return [...tables.stdout.split("\n"), ...own].filter((line) => line !== "");
 }
 
 /** What the program at `base` gets when it calls `url`. */
@@ -147,6 +146,8 @@ test("capture: two workloads and a bystander", { timeout: 180_000 }, async (cont
     assert.deepEqual([toWeb.name, toWeb.identity], ["web", identityOf("catalog")]);
     const toItself = await called(hub, catalogAt, "http://catalog.default/who");
     assert.deepEqual([toItself.name, toItself.identity], ["catalog", identityOf("catalog")]);
+    // Programs see who called, not the proxy beside them.
+    assert.deepEqual([toCatalog.remote, toWeb.remote], [b.v4, a.v4]);
   });
 
   await context.test(
@@ -196,12 +197,13 @@ test("capture: two workloads and a bystander", { timeout: 180_000 }, async (cont
 
   await context.test("bystanders: on a host of its own, and beside the program", async () => {
     const toCatalog = await c.get<Who>(`${catalogAt}/who`);
-    assert.deepEqual([toCatalog.name, toCatalog.identity], ["catalog", ""]);
+    const { identity, name, remote } = toCatalog;
+    assert.deepEqual([name, identity, remote], ["catalog", "", c.v4]);
     const besides = await a.get<Who>(`http://${c.v4}:8080/who`);
     assert.deepEqual([besides.isProxied, besides.remote], [false, a.v4]);
     const ofProgram = await called(hub, catalogAt, `http://${c.v4}:8080/who`);
     assert.equal(ofProgram.isProxied, true);
-    assert.deepEqual(await tables(c), []);
+    assert.deepEqual(await traces(c), []);
   });
 
   await context.test("who knows the sidecar's ports gets nothing from them", async () => {
@@ -219,9 +221,9 @@ test("capture: two workloads and a bystander", { timeout: 180_000 }, async (cont
     assert.deepEqual([identity, uid], [identityOf("other"), 0]);
     const itself = await called(hub, webAt, "http://other/who");
     assert.deepEqual([itself.uid, itself.identity], [61_234, identityOf("web")]);
-    assert.equal((await tables(a)).length, 2);
+    assert.equal((await traces(a)).length, 4);
     await other.stop();
-    assert.equal((await tables(a)).length, 1);
+    assert.equal((await traces(a)).length, 2);
   });
 
   await context.test(
@@ -239,7 +241,7 @@ test("capture: two workloads and a bystander", { timeout: 180_000 }, async (cont
       await captured.printed(/heard still there/);
       await captured.stop();
       await stopping;
-      assert.deepEqual(await tables(b), []);
+      assert.deepEqual(await traces(b), []);
       early.child.kill("SIGUSR2");
       await early.printed(/heard still there/);
     },
@@ -249,7 +251,7 @@ test("capture: two workloads and a bystander", { timeout: 180_000 }, async (cont
     const agent = await mesh.sidecar(b, "web", ["--port", "8081"]);
     assert.equal((await captures(b))[0]?.state, "running");
     agent.child.kill("SIGKILL");
-    await eventually("the rules are gone", async () => (await tables(b)).length === 0 || null);
+    await eventually("the rules are gone", async () => (await traces(b)).length === 0 || null);
     const direct = await called(b, webHere, `http://${c.v4}:8080/who`);
     assert.equal(direct.isProxied, false);
   });
@@ -271,7 +273,7 @@ test("capture: two workloads and a bystander", { timeout: 180_000 }, async (cont
         assert.match(next.output(), /removed the capture of an agent that is gone/);
         await next.stop();
       }
-      assert.deepEqual(await tables(b), []);
+      assert.deepEqual(await traces(b), []);
     }
   });
 });

@@ -42,6 +42,8 @@ export interface AgentOptions {
   readonly noWait: boolean;
   /** `--transparent`; null: programs reach the mesh by proxy variables and loopback ports. */
   readonly capture: CaptureOptions | null;
+  /** What the capture found out: the program can be shown its callers' addresses. Default false. */
+  readonly keepsClientAddress?: boolean;
   /** Lives for one command: registered in memory only, leaves nothing on disk. */
   readonly ephemeral: boolean;
   /** Asked for names outside the mesh; null: those of /etc/resolv.conf. */

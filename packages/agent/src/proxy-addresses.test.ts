@@ -72,6 +72,7 @@ test("with capture both sides listen everywhere, inbound once, and what is exclu
   assert.deepEqual(addresses.capture, {
     inbound: { address: "::", preferredPort: 15006 },
     isTransparent: true,
+    keepsClientAddress: false,
     peerDial: null,
   });
   const alike = proxyAddresses({ ...options, capture }, "127.0.0.1", {});

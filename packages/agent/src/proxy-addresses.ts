@@ -8,7 +8,7 @@ const ports = { admin: 15000, outbound: 15001, inbound: 15006, readiness: 15021,
 
 type AddressOptions = Pick<
   AgentOptions,
-  "port" | "protocol" | "appAddress" | "upstreams" | "ephemeral" | "capture"
+  "port" | "protocol" | "appAddress" | "upstreams" | "ephemeral" | "capture" | "keepsClientAddress"
 >;
 
 /** Both families. */
@@ -39,6 +39,7 @@ export function proxyAddresses(
         : {
             inbound: { address: everyAddress, preferredPort: prefer(ports.inbound) },
             isTransparent: options.capture.inboundBy === "tproxy",
+            keepsClientAddress: options.keepsClientAddress ?? false,
             peerDial: peerDial(options.appAddress, address),
           },
     inbound:

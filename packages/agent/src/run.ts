@@ -50,7 +50,8 @@ export async function runWorkload(given: RunOptions): Promise<number> {
   const options = { ...given, environment, inheritance, handover, noWait };
   // First of all: what is opened from here on is known as the agent's.
   const capture = options.capture === null ? null : new Capture(options.capture, options.runtime);
-  const agent = new Agent(options);
+  const keepsClientAddress = capture?.keepsClientAddress(options.appAddress) ?? false;
+  const agent = new Agent({ ...options, keepsClientAddress });
   const life = { options, agent, inheritance, capture };
   try {
     options.runtime.timers.after(settledAfterMs, releaseMemory, { background: true });

@@ -52,6 +52,8 @@ export interface CaptureAddresses {
   readonly inbound: ListenAddress;
   /** It takes what TPROXY turns to it as well. */
   readonly isTransparent: boolean;
+  /** The program sees who called: routes bring its answers back to us. */
+  readonly keepsClientAddress: boolean;
   /** Meshed endpoints of that address are dialled from another one (`agent/capture/rule-set.ts`). */
   readonly peerDial: { readonly address: string; readonly from: string } | null;
 }

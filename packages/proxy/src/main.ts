@@ -149,6 +149,7 @@ class BuiltinProxy implements ProxyHandle {
           domain: options.domain,
           outboundPort: outbound?.bound?.port ?? options.addresses.outbound.preferredPort,
           programAddresses: programAddresses(options),
+          keepsClientAddress: options.addresses.capture?.keepsClientAddress ?? false,
           peerDial: options.addresses.capture?.peerDial ?? null,
           explain: options.explain ?? false,
         },

@@ -22,6 +22,8 @@ export interface ThreadSettings {
   readonly outboundPort: number;
   /** Cluster name `inbound/<port>` → where the program listens. */
   readonly programAddresses: ReadonlyMap<string, ProgramAddress>;
+  /** Programs see the address of whoever called, where it can be had. */
+  readonly keepsClientAddress: boolean;
   /** See `CaptureAddresses`. */
   readonly peerDial: { readonly address: string; readonly from: string } | null;
   readonly explain: boolean;

@@ -14,6 +14,7 @@ import type { TLSSocket } from "node:tls";
 import type { ByteSocket, SocketOwner } from "./byte-socket.ts";
 import { HandleWriter } from "./handle-write.ts";
 import { plainAddress } from "./original-destination.ts";
+import { socketFrom } from "./transparent-socket.ts";
 import { readIntoBuffer } from "./tls-read.ts";
 
 export type { ByteSocket, SocketOwner } from "./byte-socket.ts";
@@ -439,24 +440,35 @@ export function releaseForTls(socket: ByteSocket, firstBytes: Buffer): Socket {
 export interface ConnectOptions {
   readonly address: string;
   readonly port: number;
+  /** An IPv4 address that the peer sees as its caller; default null: our own. */
+  readonly from?: string | null;
 }
 
 /** Opens a plain connection; `owner.onConnected` or `owner.onClosed` follows. */
 export function connectPlain(options: ConnectOptions, owner: SocketOwner): ByteSocket {
   const read = readInto();
-  const socket = connectTcp({
-    host: options.address,
-    port: options.port,
-    noDelay: true,
-    allowHalfOpen: true,
-    autoSelectFamily: isIP(options.address) === 0,
-    onread: read,
-  });
-  const own = new TcpSocket(socket, null);
-  read.bind(socket);
+  const to = { host: options.address, port: options.port };
+  const fd = options.from == null ? -1 : socketFrom(options.from);
+  const own = fd < 0 ? connectOwn(to, read) : connectBound(to, read, fd);
+  read.bind(own.socket);
   own.owner = owner;
-  socket.on("connect", onSocketConnected);
+  own.socket.on("connect", onSocketConnected);
   return own;
+}
+
+type ReadInto = ReturnType<typeof readInto>;
+
+function connectOwn(to: { host: string; port: number }, onread: ReadInto): TcpSocket {
+  const autoSelectFamily = isIP(to.host) === 0;
+  const options = { ...to, noDelay: true, allowHalfOpen: true, autoSelectFamily, onread };
+  return new TcpSocket(connectTcp(options), null);
+}
+
+/** Reading starts with the connection (`manualStart` until then). */
+function connectBound(to: { host: string; port: number }, onread: ReadInto, fd: number): TcpSocket {
+  const options = { fd, allowHalfOpen: true, manualStart: true, onread };
+  const socket = new Socket(options as ConstructorParameters<typeof Socket>[0]);
+  return new TcpSocket(socket.setNoDelay(true).connect(to), null);
 }
 
 /** Wraps a TLS client socket that is still connecting; `onConnected` comes after the handshake. */

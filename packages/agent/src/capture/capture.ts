@@ -5,8 +5,9 @@
 
 import type { Runtime } from "@weft/runtime";
 import { AgentFailure } from "../failure.ts";
+import { addClientRoute, type ClientRoute, findIp } from "./client-route.ts";
 import { CaptureGuard } from "./guard.ts";
-import { ownMark } from "./mark.ts";
+import { ownMark, ownNumber } from "./mark.ts";
 import { findNft, runNft } from "./nft.ts";
 import type { CaptureOptions } from "./options.ts";
 import type { ProgramEntry } from "../supervise/program.ts";
@@ -43,8 +44,6 @@ export interface CapturePorts {
   readonly nameServers: readonly string[];
 }
 
-/** A number per process: above every account's, and different from every other agent's. */
-const idBase = 0x7000_0000;
 /** Where such numbers do not exist (user namespaces): those that systemd uses for such purposes. */
 const lowIdBase = 61_184;
 const lowIdCount = 4_336;
@@ -55,6 +54,7 @@ export class Capture {
   readonly #nft: string;
   readonly #agent: AgentMark;
   readonly #originalGroup: number;
+  readonly #routes: ClientRoute | null;
   #table = "";
   #cgroup: ProgramCgroup | null = null;
   #uid: number | null = null;
@@ -70,11 +70,18 @@ export class Capture {
     this.#options = options;
     this.#runtime = runtime;
     this.#nft = findNft() ?? "nft";
+    const ip = options.inboundBy === "tproxy" ? findIp() : null;
+    this.#routes = ip === null ? null : { ip, table: ownNumber(process.pid) };
     this.#originalGroup = process.getegid?.() ?? 0;
     this.#agent = takeGroup();
     for (const table of removeLeftovers(this.#nft)) {
       runtime.log.info("removed the capture of an agent that is gone", { table });
     }
+  }
+
+  /** Whether the program can be shown its callers' addresses: on loopback, by TPROXY. */
+  keepsClientAddress(programAddress: string): boolean {
+    return this.#routes !== null && /^127\./.test(programAddress);
   }
 
   /**
@@ -105,8 +112,9 @@ export class Capture {
       table,
       mark: ownMark(options.scope),
       cgroupFolder: this.#cgroup?.folder ?? null,
+      routes: this.#routes,
     });
-    const { complaint, isOk } = runNft(this.#nft, ["-f", "-"], script);
+    const { complaint, isOk } = this.#apply(script, ports);
     if (!isOk) {
       this.end();
       throw new AgentFailure(
@@ -122,6 +130,15 @@ export class Capture {
       outbound: ports.outboundPort,
       dns: ports.dnsPort ?? undefined,
     });
+  }
+
+  #apply(script: string, ports: CapturePorts): { isOk: boolean; complaint: string } {
+    const routes = this.keepsClientAddress(ports.programAddress) ? this.#routes : null;
+    if (routes !== null && ports.inboundPorts.length > 0) {
+      const complaint = addClientRoute(routes, ports.programAddress, ports.inboundPorts);
+      if (complaint !== "") return { isOk: false, complaint };
+    }
+    return runNft(this.#nft, ["-f", "-"], script);
   }
 
   /** How to start the program so that its sockets are known; call it after `begin`. */
@@ -153,7 +170,7 @@ export class Capture {
   /** Takes the table away, when the proxy has closed its last connection. */
   end(): void {
     if (this.#table === "") return;
-    const complaint = removeTable(this.#nft, this.#table);
+    const complaint = removeTable(this.#nft, this.#table, process.pid);
     if (complaint === "") {
       this.#runtime.log.info("capture is off", { table: this.#table });
     } else {
@@ -211,9 +228,9 @@ function takeGroup(): AgentMark {
 
 /** A user for the program alone; by the agent's process number, as its group. */
 function freeId(): number {
-  return process.getegid?.() ?? idBase + process.pid;
+  return process.getegid?.() ?? ownNumber(process.pid);
 }
 
 function ownIds(): number[] {
-  return [idBase + process.pid, lowIdBase + (process.pid % lowIdCount)];
+  return [ownNumber(process.pid), lowIdBase + (process.pid % lowIdCount)];
 }

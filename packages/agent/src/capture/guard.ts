@@ -3,6 +3,7 @@
 // it is still that agent's: a successor may have put its own in its place.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import type { ClientRoute } from "./client-route.ts";
 
 export interface CaptureGuardOptions {
   readonly nft: string;
@@ -10,12 +11,20 @@ export interface CaptureGuardOptions {
   /** The table's comment. */
   readonly mark: string;
   readonly cgroupFolder: string | null;
+  readonly routes: ClientRoute | null;
 }
 
-/** Arguments: nft, table, mark, cgroup folder or "". The program may take a while to end. */
+/**
+ * Arguments: nft, table, mark, cgroup folder or "", ip or "", routing table. The program may take a
+ * while to end.
+ */
 const script = `read -r _
 if "$1" list table inet "$2" 2>/dev/null | grep -qF "$3"; then
   printf 'table inet %s\\ndelete table inet %s\\n' "$2" "$2" | "$1" -f -
+fi
+if [ -n "$5" ]; then
+  while "$5" -4 rule del lookup "$6"; do :; done
+  "$5" -4 route flush table "$6"
 fi
 n=0
 while [ -n "$4" ] && [ -d "$4" ] && ! rmdir "$4" 2>/dev/null && [ $n -lt 150 ]; do
@@ -27,10 +36,11 @@ export class CaptureGuard {
   readonly #child: ChildProcess;
 
   constructor(options: CaptureGuardOptions) {
-    const { cgroupFolder, mark, nft, table } = options;
+    const { cgroupFolder, mark, nft, routes, table } = options;
+    const places = [cgroupFolder ?? "", routes?.ip ?? "", String(routes?.table ?? 0)];
     this.#child = spawn(
       "/bin/sh",
-      ["-c", script, "weft-capture-guard", nft, table, mark, cgroupFolder ?? ""],
+      ["-c", script, "weft-capture-guard", nft, table, mark, ...places],
       {
         stdio: ["pipe", "ignore", "ignore"],
         detached: true,

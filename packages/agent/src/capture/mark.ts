@@ -21,6 +21,14 @@ export function ownMark(scope: string): string {
   return `weft1 pid=${pid} begun=${begun} pidns=${processNamespace()} scope=${scope}`;
 }
 
+/**
+ * A group, a user and a routing table of the agent with that process number: above every account's,
+ * and different from every other agent's.
+ */
+export function ownNumber(pid: number): number {
+  return 0x7000_0000 + pid;
+}
+
 /** Null when the comment is not of our making. */
 export function parseMark(comment: string): CaptureMark | null {
   const match = /^weft1 pid=(\d+) begun=(\S*) pidns=(\S*) scope=(\w+)$/.exec(comment);

@@ -3,7 +3,8 @@
 
 import { rmdirSync, readdirSync } from "node:fs";
 import path from "node:path";
-import { type CaptureMark, type OwnerState, ownerState, parseMark } from "./mark.ts";
+import { findIp, removeClientRoute } from "./client-route.ts";
+import { type CaptureMark, type OwnerState, ownNumber, ownerState, parseMark } from "./mark.ts";
 import { runNft } from "./nft.ts";
 import { deleteScript, tablePrefix } from "./rule-set.ts";
 
@@ -66,9 +67,14 @@ export function readTable(
   };
 }
 
-/** Deletes the table and the cgroup that bears its name; answers nft's complaint, "" when done. */
-export function removeTable(nft: string, table: string): string {
+/**
+ * Deletes the table of the agent with that process number, and its cgroup and routes; answers nft's
+ * complaint, "" when done.
+ */
+export function removeTable(nft: string, table: string, pid: number): string {
   const { complaint, isOk } = runNft(nft, ["-f", "-"], deleteScript(table));
+  const ip = findIp();
+  if (ip !== null) removeClientRoute({ ip, table: ownNumber(pid) });
   removeCgroups(table);
   return isOk ? "" : complaint;
 }
@@ -76,7 +82,7 @@ export function removeTable(nft: string, table: string): string {
 /** Removes what agents left that are gone; answers the tables removed. */
 export function removeLeftovers(nft: string): string[] {
   return listTables(nft)
-    .filter(({ state, table }) => state === "gone" && removeTable(nft, table) === "")
+    .filter(({ pid, state, table }) => state === "gone" && removeTable(nft, table, pid) === "")
     .map(({ table }) => table);
 }
 

@@ -55,8 +55,8 @@ async function remove(names: readonly string[], isAll: boolean): Promise<string[
   const chosen = there.filter(({ state, table }) =>
     names.length > 0 ? names.includes(table) : isAll || state === "gone",
   );
-  for (const { table } of chosen) {
-    const complaint = tables.remove(table);
+  for (const one of chosen) {
+    const complaint = tables.remove(one);
     if (complaint !== "") throw failed(complaint);
   }
   return chosen.map(({ table }) => table);
@@ -65,7 +65,7 @@ async function remove(names: readonly string[], isAll: boolean): Promise<string[
 interface Tables {
   list(): CaptureTable[];
   /** Answers what went wrong, or "". */
-  remove(table: string): string;
+  remove(table: CaptureTable): string;
 }
 
 async function openTables(): Promise<Tables> {
@@ -86,7 +86,7 @@ async function openTables(): Promise<Tables> {
         throw failed(complaint);
       }
     },
-    remove: (table) => removeTable(nft, table),
+    remove: ({ pid, table }) => removeTable(nft, table, pid),
   };
 }
 

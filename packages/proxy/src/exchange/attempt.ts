@@ -35,7 +35,10 @@ export function tryEndpoint(x: Exchange): void {
   const cluster = x.cluster as Cluster;
   x.phase = Phase.Trying;
   const tried = x.pastAttempts?.map((attempt) => attempt.endpoint) ?? null;
-  const endpoint = cluster.pick(x.entry.destination ?? x.request.authority, tried);
+  const { destination, peer } = x.entry;
+  const keepsClient = x.thread.settings.keepsClientAddress && x.listener?.direction === "inbound";
+  const client = keepsClient ? peer.remoteAddress : "";
+  const endpoint = cluster.pick(destination ?? x.request.authority, tried, client);
   if (endpoint === null) return reply(x, Flag.NoHealthyUpstream);
   const attempt = new Attempt(x, endpoint);
   attempt.holdsRetry = x.owesRetry;

@@ -134,7 +134,8 @@ class Forward implements SocketOwner {
     const { thread, authority, endpoint: only = null } = this.#options;
     const cluster = this.#cluster as Cluster;
     const tried = this.#tried.length > 0 ? this.#tried : null;
-    const picked = this.#tried.length < triesMax ? cluster.pick(authority, tried) : null;
+    const mayTry = this.#tried.length < triesMax;
+    const picked = mayTry ? cluster.pick(authority, tried, this.#client()) : null;
     const endpoint = only ?? picked;
     if (endpoint === null || this.#tried.includes(endpoint)) return this.#fail(flag);
     this.#tried.push(endpoint);
@@ -144,6 +145,13 @@ class Forward implements SocketOwner {
     endpoint.activeCount++;
     this.#upstream = dialled;
     thread.wheel.set(this.#timer, cluster.row.connectTimeoutMs);
+  }
+
+  /** Whom the program is to see as its caller; "": us. */
+  #client(): string {
+    const { announced, direction, socket, thread } = this.#options;
+    if (direction !== "inbound" || !thread.settings.keepsClientAddress) return "";
+    return announced?.sourceAddress ?? socket.remoteAddress;
   }
 
   #fail(flag: Flag): void {

@@ -27,7 +27,10 @@ export interface ClusterEvents {
   onLimitReached(cluster: string, endpoint: string): void;
 }
 
-/** Endpoints of a cluster that dials the request's own authority are dropped when unused. */
+/**
+ * Endpoints of a cluster that dials the request's own authority, or a program as different clients,
+ * are dropped when unused.
+ */
 const dialledMax = 1000;
 
 export class Cluster {
@@ -76,6 +79,7 @@ export class Cluster {
       return endpoint;
     });
     for (const removed of before.values()) removed.remove();
+    if (row.kind !== "original-dst") this.#forgetDialled();
     this.#picker = this.#newPicker();
   }
 
@@ -112,10 +116,28 @@ export class Cluster {
     this.#events.onLimitReached(this.name, key);
   }
 
-  /** An endpoint for an attempt, if possible none of `tried`; null when there is none at all. */
-  pick(authority: string, tried: readonly Endpoint[] | null): Endpoint | null {
+  /**
+   * An endpoint for an attempt, if possible none of `tried`; null when there is none at all.
+   * `client` is whom it is to see as its caller, "" us.
+   */
+  pick(authority: string, tried: readonly Endpoint[] | null, client = ""): Endpoint | null {
     if (this.row.kind === "original-dst") return this.#dialledEndpoint(authority);
-    return tried === null ? this.#picker.pick() : this.#picker.pickOther(tried);
+    const picked = tried === null ? this.#picker.pick() : this.#picker.pickOther(tried);
+    return client === "" || picked === null ? picked : this.#calledBy(client, picked);
+  }
+
+  /**
+   * The program as that client reaches it: connections are its own, and so shared with no other.
+   */
+  #calledBy(client: string, picked: Endpoint): Endpoint {
+    const known = this.#dialled.get(client);
+    if (known !== undefined) return known;
+    // Another family than the program's, or too many at once: it sees us as its caller.
+    if (client.includes(":") || picked.address.includes(":")) return picked;
+    if (this.#dialled.size >= dialledMax) return picked;
+    const endpoint = new Endpoint(this, picked.row, picked.transport, client);
+    this.#dialled.set(client, endpoint);
+    return endpoint;
   }
 
   sweep(nowMs: number): void {
@@ -124,6 +146,12 @@ export class Cluster {
       endpoint.pool.sweep(nowMs);
       if (endpoint.pool.isUnused && endpoint.activeCount === 0) this.#dialled.delete(authority);
     }
+  }
+
+  /** Made after endpoints that may be other ones now. */
+  #forgetDialled(): void {
+    for (const endpoint of this.#dialled.values()) endpoint.remove();
+    this.#dialled.clear();
   }
 
   remove(): void {

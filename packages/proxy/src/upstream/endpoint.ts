@@ -48,7 +48,16 @@ export class Endpoint implements Candidate {
   /** The peer's leaf ends then, and what it proved with it. */
   #sessionUntilMs = 0;
 
-  constructor(cluster: Cluster, row: EndpointRow, transport: TransportRow) {
+  /** Whom the program sees as its caller; null: us. */
+  readonly #from: string | null;
+
+  constructor(
+    cluster: Cluster,
+    row: EndpointRow,
+    transport: TransportRow,
+    from: string | null = null,
+  ) {
+    this.#from = from;
     this.cluster = cluster;
     this.thread = cluster.thread;
     this.row = row;
@@ -86,7 +95,7 @@ export class Endpoint implements Candidate {
     const { tls } = this.transport;
     if (this.isForbidden) return Flag.PlaintextForbidden;
     if (tls === null) {
-      return connectPlain({ address: this.address, port: this.port }, owner);
+      return connectPlain({ address: this.address, port: this.port, from: this.#from }, owner);
     }
     const { context } = this.thread.identity;
     if (context === null) return Flag.NoConfiguration;
