@@ -8,19 +8,23 @@ import { allKinds } from "@weft/api";
 import { errorTable, localErrorTable } from "../packages/control/src/error-table.ts";
 import { reasonTable } from "../packages/control/src/rest/reason-table.ts";
 import { refusalRows } from "../packages/proxy/src/telemetry/refusals.ts";
+import { httpCasesPage } from "./http-cases.ts";
 import { flagRows } from "../packages/proxy/src/telemetry/response-flags.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
 const folder = path.join(root, "docs/reference");
 
+const httpCases = httpCasesPage(root);
+
 const pages: Readonly<Record<string, () => string>> = {
   "errors.md": errorsPage,
   "response-flags.md": flagsPage,
   "kinds.md": kindsPage,
+  "http-cases.md": () => httpCases.text,
 };
 
 function main(isCheck: boolean): number {
-  const problems = unknownCodes();
+  const problems = [...unknownCodes(), ...httpCases.problems];
   mkdirSync(folder, { recursive: true });
   for (const [name, make] of Object.entries(pages)) {
     const file = path.join(folder, name);

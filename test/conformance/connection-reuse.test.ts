@@ -29,7 +29,7 @@ behaviour("connections are kept and used again", import.meta.url, async (mesh) =
 });
 
 behaviour(
-  "a kept connection that closes just as it is used again costs an idempotent request nothing",
+  "a kept connection that closes just as it is used again costs an idempotent request nothing (H32)",
   import.meta.url,
   async (mesh) => {
     closesAtNext(mesh, 1);
@@ -44,7 +44,7 @@ behaviour(
 );
 
 behaviour(
-  "a POST is not sent a second time once it may have arrived",
+  "a POST is not sent a second time once it may have arrived (H32)",
   import.meta.url,
   async (mesh) => {
     const log = closesAtNext(mesh, 1);

@@ -55,7 +55,7 @@ behaviour(
 );
 
 behaviour(
-  "Strict closes plaintext without an answer, at once and for connections that were open",
+  "Strict closes plaintext without an answer, at once and for connections that were open (H56)",
   import.meta.url,
   async (mesh) => {
     const port = mesh.inbound("catalog-1");

@@ -26,7 +26,7 @@ behaviour("path, headers, query and method choose the route", import.meta.url, a
 });
 
 behaviour(
-  "a path is normalised before it is matched, and goes up as it was matched",
+  "a path is normalised before it is matched, and goes up as it was matched (H28)",
   import.meta.url,
   async (mesh) => {
     const answer = await mesh.send("web", "http://shop/basket/a/../b//c/./d?q=/../x");

@@ -216,6 +216,34 @@ test("a peer whose leaf has ended since resumes nothing", async () => {
   assert.equal(running.peers.at(-1), "failed CERT_HAS_EXPIRED");
 });
 
+test("a session allows no early data (H57)", async () => {
+  const running = await serve(await contextFor(server));
+  const { session } = await echo(running.port, await contextFor(client), [server]);
+  running.close();
+  assert.ok(session !== null);
+  // Node writes a few words of its own before OpenSSL's session.
+  const tags = topTags(session.subarray(session.indexOf(Buffer.from([0x30, 0x82]))));
+  assert.ok(tags.includes(0xa1) && tags.length > 8, "a session of OpenSSL");
+  // `max_early_data` is element 15 of OpenSSL's SSL_SESSION, left out when it is 0.
+  assert.ok(!tags.includes(0xaf), "no early data");
+});
+
+/** Tags of the elements of a DER sequence. */
+function topTags(der: Buffer): number[] {
+  const lengthAt = (at: number): { length: number; from: number } => {
+    const first = der[at] as number;
+    const more = first < 0x80 ? 0 : first & 0x7f;
+    return { length: more === 0 ? first : der.readUIntBE(at + 1, more), from: at + 1 + more };
+  };
+  const tags: number[] = [];
+  for (let at = lengthAt(1).from; at < der.length; ) {
+    tags.push(der[at] as number);
+    const { length, from } = lengthAt(at + 1);
+    at = from + length;
+  }
+  return tags;
+}
+
 test("renewal changes new handshakes and leaves open connections alone", async () => {
   const running = await serve(await contextFor(server));
   const own = await contextFor(client);

@@ -25,7 +25,7 @@ behaviour("an upgrade to websocket is a tunnel from end to end", import.meta.url
 });
 
 behaviour(
-  "an upgrade that is refused stays HTTP, and bytes sent early go nowhere",
+  "an upgrade that is refused stays HTTP, and bytes sent early go nowhere (H29)",
   import.meta.url,
   async (mesh) => {
     const program = mesh.program("chat-1");
@@ -47,7 +47,7 @@ behaviour(
 );
 
 behaviour(
-  "an upgrade to anything else is forwarded as a plain request",
+  "an upgrade to anything else is forwarded as a plain request (H29)",
   import.meta.url,
   async (mesh) => {
     const answer = await mesh.send("web", "http://chat/", {
