@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { Agent } from "node:http";
 import { openProxy } from "@weft/proxy";
 import { silentLogger, systemRuntime } from "@weft/runtime";
-import { behaviour, eventually, type Mesh } from "./harness.ts";
+import { Http2Error } from "@weft/wire";
 import { send } from "./client.ts";
+import { behaviour, eventually, type Mesh } from "./harness.ts";
+import { FrameFlag, FrameType, RawHttp2, requestFields } from "./http2-raw.ts";
 
 /** Requests over kept connections until stopped; what each one came to. */
 function load(
@@ -104,6 +106,42 @@ behaviour(
     assert.equal(answer.headers["connection"], "close");
     await draining;
     agent.destroy();
+    await mesh.leave("web");
+  },
+);
+
+behaviour(
+  "a drain says GOAWAY in two phases, and nothing in flight is lost (H49)",
+  import.meta.url,
+  async (mesh) => {
+    const held: (() => void)[] = [];
+    mesh.program("catalog-1").onRequest = (_request, response) => {
+      held.push(() => response.end("finished"));
+    };
+    const connection = new RawHttp2(mesh.proxy("web").ports.outbound);
+    connection.headers(1, requestFields("catalog"));
+    await eventually(() => held.length === 1);
+    const draining = mesh.proxy("web").drain(5000);
+    await connection.until(({ goAways }) => goAways.length > 0);
+    assert.deepEqual(connection.goAways, [{ lastStreamId: 2 ** 31 - 1, code: 0 }]);
+    // A request that crossed the first one on its way is served.
+    connection.headers(3, requestFields("catalog"));
+    await eventually(() => held.length === 2);
+    const ping = connection.frames.find(({ type }) => type === FrameType.Ping);
+    assert.ok(ping !== undefined, "its answer says that the first one has been seen");
+    connection.frame(FrameType.Ping, FrameFlag.Ack, 0, ping.payload);
+    await connection.until(({ goAways }) => goAways.length > 1);
+    assert.deepEqual(connection.goAways[1], { lastStreamId: 3, code: 0 });
+    connection.headers(5, requestFields("catalog"));
+    await connection.until(() => connection.resetOf(5) >= 0);
+    assert.equal(connection.resetOf(5), Http2Error.RefusedStream);
+    for (const finish of held) finish();
+    await connection.until(({ isOver }) => isOver);
+    assert.deepEqual(
+      [1, 3, 5].map((id) => connection.hasAnswered(id)),
+      [true, true, false],
+    );
+    await draining;
     await mesh.leave("web");
   },
 );

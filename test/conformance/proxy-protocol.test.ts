@@ -72,7 +72,7 @@ behaviour(
 );
 
 behaviour(
-  "a missing or malformed header, and one from anybody else, closes the connection",
+  "a missing or malformed header, and one from anybody else, closes the connection (H58)",
   import.meta.url,
   async (mesh) => {
     const expectClosed = async (bytes: string, code: string): Promise<void> => {

@@ -87,7 +87,7 @@ behaviour(
 );
 
 behaviour(
-  "what is no ClientHello, or none of a sane length, is refused",
+  "what is no ClientHello, or none of a sane length, is refused (H54)",
   import.meta.url,
   async (mesh) => {
     await serveTls(mesh);
@@ -112,7 +112,7 @@ behaviour(
 );
 
 behaviour(
-  "a ClientHello that is not whole after five seconds is given up",
+  "a ClientHello that is not whole after five seconds is given up (H54)",
   import.meta.url,
   async (mesh) => {
     const slow = mesh.rawTo(portOf(mesh)).write("\x16\x03\x01\x02\x00\x01");

@@ -5,24 +5,28 @@ const upgrade =
   "GET /room HTTP/1.1\r\nhost: chat\r\nconnection: Upgrade\r\nupgrade: websocket\r\n" +
   "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n";
 
-behaviour("an upgrade to websocket is a tunnel from end to end", import.meta.url, async (mesh) => {
-  const connection = mesh.raw("web").write(upgrade);
-  await connection.until(({ text }) => text.includes("\r\n\r\n"));
-  assert.match(connection.text, /^HTTP\/1\.1 101 /);
-  assert.match(connection.text, /upgrade: websocket/i);
-  assert.match(connection.text, /connection: upgrade/i);
-  connection.text = "";
-  connection.write("hello");
-  await connection.until(({ text }) => text === "chat-1:/room:hello");
-  connection.text = "";
-  const large = "x".repeat(300_000);
-  connection.write(large);
-  await connection.until(
-    ({ text }) => text.replaceAll("chat-1:/room:", "").length === large.length,
-  );
-  connection.socket.end();
-  await connection.untilOver();
-});
+behaviour(
+  "an upgrade to websocket is a tunnel from end to end (H59)",
+  import.meta.url,
+  async (mesh) => {
+    const connection = mesh.raw("web").write(upgrade);
+    await connection.until(({ text }) => text.includes("\r\n\r\n"));
+    assert.match(connection.text, /^HTTP\/1\.1 101 /);
+    assert.match(connection.text, /upgrade: websocket/i);
+    assert.match(connection.text, /connection: upgrade/i);
+    connection.text = "";
+    connection.write("hello");
+    await connection.until(({ text }) => text === "chat-1:/room:hello");
+    connection.text = "";
+    const large = "x".repeat(300_000);
+    connection.write(large);
+    await connection.until(
+      ({ text }) => text.replaceAll("chat-1:/room:", "").length === large.length,
+    );
+    connection.socket.end();
+    await connection.untilOver();
+  },
+);
 
 behaviour(
   "an upgrade that is refused stays HTTP, and bytes sent early go nowhere (H29)",
