@@ -173,16 +173,15 @@ export class Http2Connection {
     if (this.#isClosed) return Http2Status.Closed;
     this.#streams.nowMs = nowMs;
     if (this.#startedAtMs === -1) this.#startedAtMs = nowMs;
-    let input = bytes;
-    if (this.#held.length > 0) {
-      input = bytes.length === 0 ? this.#held : Buffer.concat([this.#held, bytes]);
-      this.#held = nothing;
-    }
     this.#receiver.requestCount = 0;
-    return this.#read(input);
+    const held = this.#held;
+    if (held.length === 0) return this.#read(bytes, false);
+    this.#held = nothing;
+    return this.#read(bytes.length === 0 ? held : Buffer.concat([held, bytes]), true);
   }
 
-  #read(bytes: Buffer): Http2Status {
+  /** `isOwn`: the bytes are not lent and can be kept. */
+  #read(bytes: Buffer, isOwn: boolean): Http2Status {
     const end = bytes.length;
     const { requestsPerFeedMax } = this.#options.limits;
     let at = 0;
@@ -201,7 +200,8 @@ export class Http2Connection {
       // A sink may have ended the connection.
       if (this.#isClosed) return Http2Status.Closed;
       if (this.#receiver.requestCount >= requestsPerFeedMax && at < end) {
-        this.#held = Buffer.from(bytes.subarray(at));
+        const rest = bytes.subarray(at);
+        this.#held = isOwn ? rest : Buffer.from(rest);
         return Http2Status.Paused;
       }
     }

@@ -139,8 +139,8 @@ const contentLengthIndex = staticIndexes.get("content-length") as number;
 
 export class HpackEncoder {
   readonly #rows = new Map<string, NameRow>();
-  /** Entries by serial, as a ring. */
-  readonly #ring: (Entry | null)[] = Array.from({ length: ringSlots }, () => null);
+  /** Entries by serial, as a ring that grows to its size with its use. */
+  readonly #ring: (Entry | null)[] = [null];
   readonly #isHuffman: boolean;
   #inserted = 0;
   #count = 0;

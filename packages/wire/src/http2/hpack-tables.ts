@@ -133,7 +133,8 @@ function knownIdOf(name: string): number {
 
 /** The dynamic table (RFC 7541 §2.3.2): newest first, oldest evicted. */
 export class DynamicTable {
-  readonly #ring: (Field | null)[];
+  /** Grows to its size with its use. */
+  readonly #ring: (Field | null)[] = [null];
   readonly #mask: number;
   #newest = 0;
   #bytesMax: number;
@@ -144,7 +145,6 @@ export class DynamicTable {
   constructor(bytesCeiling: number) {
     let slots = 16;
     while (slots * fieldOverheadBytes < bytesCeiling) slots *= 2;
-    this.#ring = Array.from({ length: slots }, () => null);
     this.#mask = slots - 1;
     this.#bytesMax = bytesCeiling;
   }

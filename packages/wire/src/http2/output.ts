@@ -2,7 +2,7 @@
 // socket is busy with one, the next turn's frames go into the other, so that nothing is allocated
 // for a frame or a turn.
 
-const startBytes = 4 * 1024;
+const startBytes = 2 * 1024;
 /** A piece that grew beyond this for one large turn is let go afterwards. */
 const keptBytes = 256 * 1024;
 
