@@ -14,8 +14,8 @@ import type { Endpoint } from "./endpoint.ts";
 import { H1Connection } from "./h1.ts";
 import { H2Connection } from "./h2.ts";
 
-/** Then it may have been idle for so long: hardly a server closes earlier. */
-const unsafeIdleMaxMs = 1500;
+/** Then it may have been idle for so long: servers that close after a second are not unheard of. */
+const unsafeIdleMaxMs = 900;
 /** Requests that wait for one HTTP/2 connection before a second one is opened for them. */
 const waitingPerConnection = 100;
 
