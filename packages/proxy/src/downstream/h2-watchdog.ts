@@ -78,6 +78,7 @@ export class H2Watchdog {
     }
     this.#isAwake = false;
     this.#lookMs = lookMs;
+    connection.rest();
     const leftMs = this.#idleSinceMs + this.#idleMs - nowMs;
     if (leftMs > 0) return this.#thread.wheel.set(this.#timer, Math.max(leftMs, lookMs));
     connection.retire();

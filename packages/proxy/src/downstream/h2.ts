@@ -106,6 +106,11 @@ export class H2Downstream implements Http2Sink, Drainable, TurnEnd {
     this.#askTurnEnd();
   }
 
+  /** Nothing is under way: keeps no more than it must. */
+  rest(): void {
+    if (!this.socket.isBlocked) this.#connection.rest();
+  }
+
   /** Nothing was asked for long. */
   retire(): void {
     this.#finish();

@@ -168,6 +168,11 @@ export class Http2Connection {
     return this.#sender.take();
   }
 
+  /** The socket is done with what was taken: an idle connection holds no memory for output. */
+  rest(): void {
+    this.#sender.rest();
+  }
+
   /** Takes bytes from the socket; lent. `nowMs` is a monotonic clock. */
   feed(bytes: Buffer, nowMs: number): Http2Status {
     if (this.#isClosed) return Http2Status.Closed;

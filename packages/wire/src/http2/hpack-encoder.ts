@@ -103,7 +103,8 @@ class NameRow {
   readonly staticIndex: number;
   /** Values the static table has for it, null without. */
   readonly staticValues: ReadonlyMap<string, number> | null;
-  readonly entries: Map<string, Entry> = new Map<string, Entry>();
+  /** By value; made with the first. */
+  entries: Map<string, Entry> | null = null;
   /** The entry used last. */
   last: Entry | null = null;
   /** Any entry lends its name; the newest stays longest. */
@@ -232,7 +233,7 @@ export class HpackEncoder {
       this.#writeIndex(output, isStatic);
       return;
     }
-    const known = row.entries.get(value);
+    const known = row.entries?.get(value);
     if (known !== undefined) {
       row.last = known;
       row.used();
@@ -292,6 +293,7 @@ export class HpackEncoder {
     this.#ring[this.#inserted & (ringSlots - 1)] = entry;
     this.#count++;
     this.#bytes += size;
+    row.entries ??= new Map();
     row.entries.set(value, entry);
     row.last = entry;
     row.newest = entry;
@@ -304,7 +306,7 @@ export class HpackEncoder {
       this.#ring[slot] = null;
       this.#bytes -= entry.size;
       const { row } = entry;
-      row.entries.delete(entry.value);
+      row.entries?.delete(entry.value);
       if (row.last === entry) row.last = null;
       if (row.newest === entry) row.newest = null;
     }

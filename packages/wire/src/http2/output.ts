@@ -1,23 +1,21 @@
-// Where frames gather until they are written in one piece. Two pieces of memory take turns: while a
-// socket is busy with one, the next turn's frames go into the other, so that nothing is allocated
-// for a frame or a turn.
+// Where frames gather until they are written in one piece. Pieces of memory are lent by the thread:
+// while a socket is busy with one, the next turn's frames go into another, so that nothing is
+// allocated for a frame or a turn, and a connection at rest holds none.
 
-const startBytes = 2 * 1024;
+const pieceBytes = 4 * 1024;
 /** A piece that grew beyond this for one large turn is let go afterwards. */
 const keptBytes = 256 * 1024;
+const freeMax = 16;
 
 const nothing = Buffer.alloc(0);
+/** Pieces nobody holds; the one used last comes first. */
+const free: Buffer[] = [];
 
 export class Output {
-  bytes: Buffer;
+  bytes: Buffer = nothing;
   /** Bytes that wait; where the next frame goes. */
   length = 0;
-  #other: Buffer;
-
-  constructor() {
-    this.bytes = Buffer.allocUnsafeSlow(startBytes);
-    this.#other = nothing;
-  }
+  #taken: Buffer = nothing;
 
   /** Makes sure that `count` more bytes fit. */
   reserve(count: number): void {
@@ -25,21 +23,36 @@ export class Output {
   }
 
   #grow(count: number): void {
+    if (this.bytes.length === 0) {
+      this.bytes = free.pop() ?? Buffer.allocUnsafeSlow(pieceBytes);
+      if (count <= this.bytes.length) return;
+    }
     let size = this.bytes.length * 2;
     while (size < this.length + count) size *= 2;
     const grown = Buffer.allocUnsafeSlow(size);
     this.bytes.copy(grown, 0, 0, this.length);
+    giveBack(this.bytes);
     this.bytes = grown;
   }
 
   /** What waits; its memory is used again from the next call on. */
   take(): Buffer {
-    const taken = this.bytes;
-    const { length } = this;
-    this.length = 0;
+    const { bytes, length } = this;
     if (length === 0) return nothing;
-    this.bytes = this.#other.length === 0 ? Buffer.allocUnsafeSlow(startBytes) : this.#other;
-    this.#other = taken.length > keptBytes ? nothing : taken;
-    return taken.subarray(0, length);
+    giveBack(this.#taken);
+    this.#taken = bytes;
+    this.bytes = nothing;
+    this.length = 0;
+    return bytes.subarray(0, length);
   }
+
+  /** What was taken was written. */
+  rest(): void {
+    giveBack(this.#taken);
+    this.#taken = nothing;
+  }
+}
+
+function giveBack(piece: Buffer): void {
+  if (piece.length > 0 && piece.length <= keptBytes && free.length < freeMax) free.push(piece);
 }

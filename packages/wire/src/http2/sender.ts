@@ -102,6 +102,11 @@ export class Sender {
     return bytes;
   }
 
+  /** What was taken was written. */
+  rest(): void {
+    this.#output.rest();
+  }
+
   #note(): void {
     if (this.#isNoted) return;
     this.#isNoted = true;
