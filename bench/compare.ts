@@ -16,6 +16,7 @@ import { weft, weftOf } from "./peers/weft.ts";
 import { print, printDifference, save } from "./report.ts";
 import { type Row, runScenario } from "./rounds.ts";
 import { body1m, body64k, tcp } from "./scenarios/bytes.ts";
+import { fullHandshakes, resumedHandshakes } from "./scenarios/handshakes.ts";
 import { grpc, latency, oneHop, pair } from "./scenarios/requests.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
 
@@ -32,7 +33,10 @@ const { values } = parseArgs({
   },
 });
 
-const all: readonly Scenario[] = [oneHop, pair, grpc, latency, body64k, body1m, tcp];
+const all: readonly Scenario[] = [
+  ...[oneHop, pair, grpc, latency, body64k, body1m, tcp],
+  ...[fullHandshakes, resumedHandshakes],
+];
 const names = values.scenario?.split(",");
 const scenarios = all.filter(({ name }) => names?.includes(name) ?? true);
 const wanted = values.only?.split(",");

@@ -75,7 +75,7 @@ export async function measure(peer: RunningPeer, options: LoadOptions): Promise<
  * CPU used so far, microseconds: nanosecond run times of all threads; user share from the tick
  * counters.
  */
-function cpu(pids: readonly number[]): { total: number; user: number } {
+export function cpu(pids: readonly number[]): { total: number; user: number } {
   let total = 0;
   let user = 0;
   for (const pid of pids) {

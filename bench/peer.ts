@@ -5,13 +5,23 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
+import type { Certificates } from "./certificates.ts";
 import type { Topology } from "./scenarios/scenario.ts";
+
+/** The proxy of a pair that ends mutual TLS, and who may connect to it. */
+export interface InboundSide {
+  readonly port: number;
+  readonly pid: number;
+  readonly certificates: Certificates;
+}
 
 export interface RunningPeer {
   /** Where the client sends. */
   readonly port: number;
   /** The processes whose CPU counts. */
   readonly pids: readonly number[];
+  /** Of a pair. */
+  readonly inbound?: InboundSide;
   stop(): Promise<void>;
 }
 
@@ -59,7 +69,7 @@ export class Crew {
 }
 
 /** Resolves when something accepts on the port. */
-export async function listening(port: number, timeoutMs = 30_000): Promise<void> {
+export async function listening(port: number, timeoutMs = 90_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const ok = await new Promise<boolean>((resolve) => {
@@ -77,7 +87,7 @@ export async function listening(port: number, timeoutMs = 30_000): Promise<void>
 }
 
 /** Resolves when a GET is answered 200. */
-export async function answering(port: number, path: string, timeoutMs = 30_000): Promise<void> {
+export async function answering(port: number, path: string, timeoutMs = 90_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   let last = "";
   for (;;) {
@@ -99,7 +109,7 @@ export async function answering(port: number, path: string, timeoutMs = 30_000):
 const run = promisify(execFile);
 
 /** Resolves when a call by HTTP/2 without TLS is answered 200. */
-export async function answeringGrpc(port: number, timeoutMs = 30_000): Promise<void> {
+export async function answeringGrpc(port: number, timeoutMs = 90_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const url = `http://127.0.0.1:${port}/bench.Echo/Unary`;

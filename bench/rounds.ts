@@ -3,6 +3,7 @@
 
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { measureHandshakes } from "./handshakes.ts";
 import { type LoadOptions, type Measured, measure } from "./load.ts";
 import { grpcMessage, startOrigin } from "./origin.ts";
 import { Crew, type Peer, type RunningPeer } from "./peer.ts";
@@ -40,11 +41,11 @@ export async function runScenario(scenario: Scenario, options: RoundOptions): Pr
     for (const peer of options.peers) await startPeer(peer, scenario, originPort, dir, running);
     const load = loadOf(scenario, options);
     const warmUp = { ...load, seconds: options.warmUpSeconds };
-    for (const { peer } of running) await measure(peer, warmUp);
+    for (const { peer } of running) await measureOne(scenario, peer, warmUp);
     for (let round = 0; round < options.rounds; round++) {
       for (const { row, peer } of running) {
         rmSync(load.logFile, { force: true });
-        row.rounds.push(await measure(peer, load));
+        row.rounds.push(await measureOne(scenario, peer, load));
       }
       console.log(`${scenario.name}: round ${round + 1} of ${options.rounds}`);
     }
@@ -53,6 +54,12 @@ export async function runScenario(scenario: Scenario, options: RoundOptions): Pr
     await origin.stop();
   }
   return running.map(({ row }) => row);
+}
+
+function measureOne(scenario: Scenario, peer: RunningPeer, load: LoadOptions): Promise<Measured> {
+  if (scenario.handshakes === null || peer.inbound === undefined) return measure(peer, load);
+  const isResumed = scenario.handshakes === "resumed";
+  return measureHandshakes(peer.inbound, { isResumed, seconds: load.seconds });
 }
 
 async function startPeer(

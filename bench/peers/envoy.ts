@@ -5,7 +5,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { freePort } from "@weft/runtime";
 import { type Certificates, makeCertificates } from "../certificates.ts";
-import { ready, Crew, type Peer, type PeerOptions } from "../peer.ts";
+import { ready, Crew, type InboundSide, type Peer, type PeerOptions } from "../peer.ts";
 import type { Topology } from "../scenarios/scenario.ts";
 
 const binary = path.resolve(import.meta.dirname, "../../.cache/envoy/envoy/_bin/envoy");
@@ -144,6 +144,7 @@ async function startEnvoy(options: PeerOptions): Promise<Awaited<ReturnType<Peer
   const plain = { topology, downstreamTls: null, upstreamTls: null };
   const alpn = topology === "tcp-pair" ? [] : ["h2"];
   const pids: number[] = [];
+  let inbound: InboundSide | null = null;
   if (topology === "one-hop") pids.push(launch({ ...plain, port, upstreamPort: originPort }));
   else {
     const certs = makeCertificates(dir);
@@ -159,9 +160,10 @@ async function startEnvoy(options: PeerOptions): Promise<Awaited<ReturnType<Peer
     pids.push(
       launch({ ...plain, port, upstreamPort: inner, upstreamTls: tls("Upstream", certs, alpn) }),
     );
+    inbound = { port: inner, pid: pids[0] as number, certificates: certs };
   }
   await ready(topology, port);
-  return { port, pids, stop: () => crew.stop() };
+  return { port, pids, ...(inbound === null ? {} : { inbound }), stop: () => crew.stop() };
 }
 
 export const envoy: Peer = {

@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { freePort } from "@weft/runtime";
 import { makeCertificates } from "../certificates.ts";
-import { ready, Crew, type Peer, type PeerOptions } from "../peer.ts";
+import { ready, Crew, type InboundSide, type Peer, type PeerOptions } from "../peer.ts";
 import type { Topology } from "../scenarios/scenario.ts";
 
 // HTTP/2 has no reason phrase, and h2load does not take a status line without one.
@@ -45,6 +45,7 @@ async function startHaproxy(options: PeerOptions): Promise<Awaited<ReturnType<Pe
     return crew.spawn("haproxy", ["-db", "-f", file]);
   };
   const pids: number[] = [];
+  let inbound: InboundSide | null = null;
   const server = `server s 127.0.0.1`;
   if (topology === "one-hop") {
     pids.push(
@@ -65,9 +66,10 @@ async function startHaproxy(options: PeerOptions): Promise<Awaited<ReturnType<Pe
       launch("in", side(`${inner} ${both} ${between}`, `${originPort} ${plain}`)),
       launch("out", side(`${port} ${plain}`, toInner).replace("  default", `${edit}  default`)),
     );
+    inbound = { port: inner, pid: pids[0] as number, certificates: certs };
   }
   await ready(topology, port);
-  return { port, pids, stop: () => crew.stop() };
+  return { port, pids, ...(inbound === null ? {} : { inbound }), stop: () => crew.stop() };
 }
 
 export const haproxy: Peer = {

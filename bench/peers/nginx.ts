@@ -6,13 +6,13 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { freePort } from "@weft/runtime";
 import { makeCertificates } from "../certificates.ts";
-import { ready, Crew, type Peer, type PeerOptions } from "../peer.ts";
+import { ready, Crew, type InboundSide, type Peer, type PeerOptions } from "../peer.ts";
 
 export function nginxConfiguration(dir: string, http: string): string {
   return `daemon off; master_process off; worker_processes 1;
 pid ${dir}/nginx.pid; error_log ${dir}/error.log;
 events { worker_connections 4096; }
-http { access_log off; keepalive_requests 100000000;
+http { access_log off; ssl_protocols TLSv1.2 TLSv1.3; keepalive_requests 100000000;
 client_body_temp_path ${dir}/body; proxy_temp_path ${dir}/proxy;
 fastcgi_temp_path ${dir}/fastcgi; uwsgi_temp_path ${dir}/uwsgi; scgi_temp_path ${dir}/scgi;
 ${http} }
@@ -56,6 +56,7 @@ async function startNginx(options: PeerOptions): Promise<Awaited<ReturnType<Peer
     return crew.spawn(nginxPath(), ["-p", own, "-c", path.join(own, "nginx.conf")]);
   };
   const pids: number[] = [];
+  let inbound: InboundSide | null = null;
   if (topology === "one-hop") {
     pids.push(launch("one", proxy(`127.0.0.1:${port}`, "origin", `127.0.0.1:${originPort}`)));
   } else {
@@ -65,7 +66,7 @@ async function startNginx(options: PeerOptions): Promise<Awaited<ReturnType<Peer
     const pass = isGrpc ? grpcProxy : proxy;
     const client = `proxy_ssl_certificate ${certs.cert}; proxy_ssl_certificate_key ${certs.key};
 proxy_ssl_trusted_certificate ${certs.ca}; proxy_ssl_verify on;
-proxy_ssl_name bench; proxy_ssl_session_reuse on;`;
+proxy_ssl_name bench; proxy_ssl_protocols TLSv1.2 TLSv1.3; proxy_ssl_session_reuse on;`;
     const server = pass(`127.0.0.1:${inner} ssl`, "origin", `127.0.0.1:${originPort}`).replace(
       "location /",
       `ssl_certificate ${certs.cert}; ssl_certificate_key ${certs.key}; ssl_client_certificate ${certs.ca}; ssl_verify_client on; location /`,
@@ -82,9 +83,10 @@ proxy_ssl_name bench; proxy_ssl_session_reuse on;`;
         ),
       ),
     );
+    inbound = { port: inner, pid: pids[0] as number, certificates: certs };
   }
   await ready(topology, port);
-  return { port, pids, stop: () => crew.stop() };
+  return { port, pids, ...(inbound === null ? {} : { inbound }), stop: () => crew.stop() };
 }
 
 export const nginx: Peer = {

@@ -1,9 +1,11 @@
 // Weft as users run it: a control plane, and one sidecar (plain to an unmeshed endpoint) or two
 // (mTLS between).
 
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import path from "node:path";
 import { freePort } from "@weft/runtime";
+import { type Certificates, makeMeshCertificate } from "../certificates.ts";
+import { endsTls } from "../handshakes.ts";
 import { answering, Crew, listening, ready, type Peer, type PeerOptions } from "../peer.ts";
 import type { Topology } from "../scenarios/scenario.ts";
 
@@ -101,11 +103,39 @@ async function startWeft(
   const port = Number(address.trim().split(":")[1]);
   await listening(port);
   await ready(topology, port);
-  return { port, pids, stop: () => crew.stop() };
+  if (topology === "one-hop") return { port, pids, stop: () => crew.stop() };
+  const certificates = makeMeshCertificate(dir, path.join(dir, "data/ca"));
+  const pid = pids[0] as number;
+  const inbound = { port: await inboundPort(pid, certificates), pid, certificates };
+  return { port, pids, inbound, stop: () => crew.stop() };
+}
+
+/** Of the ports a sidecar listens on, the one that ends mutual TLS. */
+async function inboundPort(pid: number, certificates: Certificates): Promise<number> {
+  for (const port of listeningPorts(pid)) {
+    const inbound = { port, pid, certificates };
+    if (await endsTls(inbound)) return port;
+  }
+  throw new Error("the sidecar ends mutual TLS nowhere");
+}
+
+function listeningPorts(pid: number): number[] {
+  const inodes = new Set<string>();
+  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+    const found = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`));
+    if (found !== null) inodes.add(found[1] ?? "");
+  }
+  const ports: number[] = [];
+  for (const row of readFileSync("/proc/net/tcp", "utf8").trim().split("\n").slice(1)) {
+    const [, local = "", , state, , , , , , inode = ""] = row.trim().split(/\s+/);
+    const port = Number.parseInt(local.split(":")[1] ?? "", 16);
+    if (state === "0A" && inodes.has(inode)) ports.push(port);
+  }
+  return [...new Set(ports)];
 }
 
 async function fileText(file: string): Promise<string> {
-  const deadline = performance.now() + 30_000;
+  const deadline = performance.now() + 90_000;
   for (;;) {
     try {
       const text = readFileSync(file, "utf8");

@@ -11,6 +11,7 @@ export const body64k: Scenario = {
   rate: 640,
   path: "/64k",
   contentBytes: 64 * 1024,
+  handshakes: null,
   targets,
 };
 
@@ -21,6 +22,7 @@ export const body1m: Scenario = {
   rate: 64,
   path: "/1m",
   contentBytes: 1024 * 1024,
+  handshakes: null,
   targets,
 };
 

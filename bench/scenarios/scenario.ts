@@ -21,7 +21,9 @@ export interface Scenario {
   readonly path: string;
   /** Content of a response; the cost is of a GiB when it is set, of a request otherwise. */
   readonly contentBytes: number | null;
+  /** Handshakes instead of requests. */
+  readonly handshakes: "full" | "resumed" | null;
   readonly targets: readonly Target[];
 }
 
-export const smallRequest = { connections: 64, path: "/", contentBytes: null };
+export const smallRequest = { connections: 64, path: "/", contentBytes: null, handshakes: null };

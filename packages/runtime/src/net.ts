@@ -47,6 +47,22 @@ export function flushWrites(): void {
   if (gatherOwner !== null) flushGather(gatherOwner);
 }
 
+/** A TLS read of so many bytes is one of several: Node makes them of 16 KiB at most. */
+const bulkBytes = 8 * 1024;
+let isFlushScheduled = false;
+
+/** Lets further reads of this turn go out in the same system call. */
+function flushLater(): void {
+  if (isFlushScheduled) return;
+  isFlushScheduled = true;
+  setImmediate(flushScheduled);
+}
+
+function flushScheduled(): void {
+  isFlushScheduled = false;
+  flushWrites();
+}
+
 let onFault: ((error: unknown) => void) | null = null;
 
 /**
@@ -109,7 +125,8 @@ class TcpSocket implements ByteSocket {
     socket.push = tls === null ? pushPlain : pushTls;
     if (tls !== null) {
       readIntoBuffer(tls, readBuffer, (length) => {
-        return !this.isClosed && deliver(this, readBuffer.subarray(0, length));
+        if (this.isClosed) return false;
+        return deliver(this, readBuffer.subarray(0, length), length >= bulkBytes);
       });
     }
   }
@@ -146,9 +163,8 @@ class TcpSocket implements ByteSocket {
     if (this.isClosed || this.#isEnding) return false;
     const length = bytes.length;
     if (gatherOwner !== this) takeGather(this);
-    if (gatherEnd + length > gather.length || length > copyBytesMax) {
-      return this.#writeLarge(bytes);
-    }
+    if (length > copyBytesMax) return this.#writeLarge(bytes);
+    if (gatherEnd + length > gather.length) makeRoom(this, length);
     bytes.copy(gather, gatherEnd);
     gatherEnd += length;
     return !this.isBlocked;
@@ -301,6 +317,16 @@ function flushGather(socket: TcpSocket): void {
   }
 }
 
+/** Sends what is gathered, so that `length` more bytes of the same owner fit. */
+function makeRoom(owner: TcpSocket, length: number): void {
+  flushGather(owner);
+  gatherOwner = owner;
+  if (gatherEnd + length <= gather.length) return;
+  gather = Buffer.allocUnsafeSlow(gatherBytes);
+  gatherStart = 0;
+  gatherEnd = 0;
+}
+
 function dropGather(): void {
   gatherOwner = null;
   gatherEnd = gatherStart;
@@ -349,10 +375,11 @@ function pushTls(this: Socket, chunk: Buffer | null): boolean {
 }
 
 /** False stops reading. */
-function deliver(own: TcpSocket, bytes: Buffer | null): boolean {
+function deliver(own: TcpSocket, bytes: Buffer | null, isBulk = false): boolean {
   try {
     own.received(bytes);
-    flushWrites();
+    if (isBulk && gatherOwner !== null) flushLater();
+    else flushWrites();
   } catch (error) {
     faulted(own, error);
     return false;
