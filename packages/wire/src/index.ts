@@ -77,6 +77,7 @@ export {
   type Http2Sink,
   Http2Status,
   type PeerSettings,
+  sharedConnectionWindowBytes,
 } from "./http2/options.ts";
 export type { Http2Stream } from "./http2/stream.ts";
 export {

@@ -2,7 +2,12 @@
 // anybody (http-cases H17, H24). In HTTP/2 the first two carry many requests at once, and the
 // resets that a peer passes on are those of all its programs (docs/decisions/0024).
 
-import { defaultHttp2Limits, type Http2Limits, type Http2Options } from "@weft/wire";
+import {
+  defaultHttp2Limits,
+  type Http2Limits,
+  type Http2Options,
+  sharedConnectionWindowBytes,
+} from "@weft/wire";
 
 export const outboundParser = { allowConnect: true, allowUnknownMethods: true } as const;
 export const serviceParser = { allowUnknownMethods: true } as const;
@@ -14,6 +19,7 @@ const passedOnLimits: Http2Limits = { ...manyLimits, resetBurst: 1000, resetsPer
 const many = {
   allowExtendedConnect: true,
   concurrentStreamsMax: 256,
+  connectionWindowBytes: sharedConnectionWindowBytes,
   underscoreNames: "keep",
 } as const;
 

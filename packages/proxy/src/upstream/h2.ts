@@ -20,6 +20,7 @@ import {
   Http2Status,
   type Http2Stream,
   type ResponseHead,
+  sharedConnectionWindowBytes,
 } from "@weft/wire";
 import type { UpstreamUser } from "../exchange/exchange.ts";
 import type { StreamSocketPeer } from "../tcp/stream-socket.ts";
@@ -60,6 +61,7 @@ export class H2Connection implements SocketOwner, TurnEnd {
     socket.owner = this;
     this.#http2 = new Http2Connection("client", new Events(this), {
       scheme: pool.endpoint.isMtls ? "https" : "http",
+      connectionWindowBytes: sharedConnectionWindowBytes,
       underscoreNames: "keep",
     });
     this.hasOutput();

@@ -52,6 +52,12 @@ export interface Http2Options {
   readonly scheme: "http" | "https";
 }
 
+/**
+ * A connection window for connections that carry the exchanges of many users: those of them that
+ * stop reading hold a stream's window each, and must not close the connection's for the others.
+ */
+export const sharedConnectionWindowBytes: number = 16 * 1024 * 1024;
+
 export const defaultHttp2Options: Http2Options = Object.freeze({
   limits: defaultHttp2Limits,
   concurrentStreamsMax: 100,
