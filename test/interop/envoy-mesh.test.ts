@@ -246,6 +246,14 @@ async function checkInbound(
   const seen = answer.body.headers["x-forwarded-client-cert"] ?? "";
   assert.match(seen, /By=spiffe:\/\/weft\.local\/ns\/default\/sa\/edge(;|$)/);
   assert.match(seen, /URI=spiffe:\/\/weft\.local\/ns\/default\/sa\/client(;|$)/);
+  // Our sidecar chose HTTP/2 by ALPN, and many requests share a connection.
+  const sent = Array.from({ length: 50 }, () => ask(port, "edge", "/inbound"));
+  for (const { status } of await Promise.all(sent)) assert.equal(status, 200);
+  const stats = await envoy.stats("downstream_(cx|rq)_http[12]_total");
+  const sum = (name: string): number =>
+    [...stats].filter(([key]) => key.endsWith(name)).reduce((all, [, count]) => all + count, 0);
+  assert.ok(sum("downstream_rq_http2_total") > 50, "requests in HTTP/2");
+  assert.ok(sum("downstream_cx_http2_total") <= 5, `${sum("downstream_cx_http2_total")}`);
   const meshPort = envoy.meshPort ?? 0;
   const takesPlaintext = (): Promise<boolean> =>
     ask(meshPort, "edge").then(

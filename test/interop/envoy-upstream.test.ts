@@ -16,6 +16,7 @@ import { hasPart } from "../harness/parts.ts";
 import { eventually } from "../harness/processes.ts";
 
 const catalog = "cluster.catalog.default.svc.cluster.local_80";
+const greeterCluster = "cluster.greeter.default.svc.cluster.local_80";
 const ratePerSecond = 200;
 
 async function listen(context: TestContext, server: Server | http2.Http2Server): Promise<number> {
@@ -79,9 +80,14 @@ test("Envoy calls our sidecars", { timeout: 180_000 }, async (context) => {
     const count = (name: string): number => stats.get(`${catalog}.${name}`) ?? 0;
     assert.equal(gets.failures().length, 0, describeFailures(gets.failures()));
     assert.ok(gets.outcomes.length > ratePerSecond, `${gets.outcomes.length} requests`);
-    assert.ok(count("upstream_cx_total") <= 24, `${count("upstream_cx_total")} connections`);
-    assert.equal(count("upstream_cx_http1_total"), count("upstream_cx_total"));
+    // By ALPN over mutual TLS: a connection of HTTP/2 to each sidecar.
+    const connections = count("upstream_cx_http2_total");
+    assert.ok(connections >= 3 && connections <= 6, `${connections} connections`);
+    assert.equal(count("upstream_cx_active"), connections);
+    assert.equal(count("upstream_cx_http1_total"), 0);
+    assert.ok(count("upstream_rq_total") > ratePerSecond);
     assert.equal(count("upstream_cx_destroy_remote"), 0);
+    assert.equal(count("upstream_cx_protocol_error"), 0);
     assert.deepEqual(versionsOf(gets), ["v1", "v2", "v3"]);
   });
 
@@ -115,6 +121,9 @@ test("Envoy calls our sidecars", { timeout: 180_000 }, async (context) => {
   await context.test("HTTP/2 goes through to the program", async () => {
     const answer = await overHttp2(envoy);
     assert.deepEqual(answer, { status: 200, path: "/hello?x=1", body: "over http/2" });
+    const stats = await envoy.stats(greeterCluster);
+    assert.ok((stats.get(`${greeterCluster}.upstream_cx_http2_total`) ?? 0) > 0);
+    assert.ok((stats.get(`${greeterCluster}.ssl.handshake`) ?? 0) > 0);
   });
 });
 
