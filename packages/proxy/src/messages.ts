@@ -12,6 +12,8 @@ import type { SharedCounters } from "./upstream/cluster.ts";
 /** `workerData` of a new thread. */
 export interface WorkerStart {
   readonly number: number;
+  /** Workers of this proxy, which share its ports. */
+  readonly workerCount: number;
   readonly settings: ThreadSettings;
   readonly accessLog: boolean;
   /** Where the main thread keeps compiled code; null when it does not. */

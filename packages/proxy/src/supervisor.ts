@@ -61,7 +61,7 @@ interface Running {
 
 export class Supervisor {
   readonly #runtime: Runtime;
-  readonly #start: Omit<WorkerStart, "number" | "compileCacheDir">;
+  readonly #start: Omit<WorkerStart, "number" | "workerCount" | "compileCacheDir">;
   #listeners: readonly SharedListener[];
   readonly #events: SupervisorEvents;
   readonly #running = new Map<number, Running>();
@@ -79,7 +79,7 @@ export class Supervisor {
 
   constructor(
     runtime: Runtime,
-    start: Omit<WorkerStart, "number" | "compileCacheDir">,
+    start: Omit<WorkerStart, "number" | "workerCount" | "compileCacheDir">,
     listeners: readonly SharedListener[],
     events: SupervisorEvents,
   ) {
@@ -266,6 +266,7 @@ export class Supervisor {
     const start: WorkerStart = {
       ...this.#start,
       number,
+      workerCount: this.#concurrency,
       compileCacheDir: cacheDir === undefined ? null : dirname(cacheDir),
     };
     const worker = new Worker(new URL(entry, import.meta.url), {

@@ -48,6 +48,8 @@ export interface ProgramAddress {
 export interface Thread {
   /** Counts from 0; names its row in shared counters. */
   readonly number: number;
+  /** Workers of this proxy, which share its ports. */
+  readonly workerCount: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

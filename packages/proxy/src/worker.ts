@@ -147,6 +147,7 @@ function createThread(
   let requestCount = 0;
   return {
     number: start.number,
+    workerCount: start.workerCount,
     clock: runtime.clock,
     random: runtime.random,
     log: runtime.log,

@@ -12,7 +12,7 @@ import {
   type TlsAcceptor,
 } from "@weft/runtime";
 import type { ChainRow, ListenerRow } from "@weft/rules";
-import type { ProxyAddresses } from "@weft/wire";
+import type { Http2Options, ProxyAddresses } from "@weft/wire";
 import { H1Downstream } from "../downstream/h1.ts";
 import { H2Downstream } from "../downstream/h2.ts";
 import type { DownstreamPeer, Entry, FixedHost } from "../exchange/exchange.ts";
@@ -60,12 +60,15 @@ export class Listener {
   readonly #options: ListenerOptions;
   readonly #acceptor: { close(): void } | null;
   #tls: TlsAcceptor | null = null;
+  /** Peers of the mesh open a connection for each of our workers. */
+  readonly #meshHttp2: Partial<Http2Options>;
   /** Who connections are really from, where a PROXY protocol header said it. */
   readonly #announced = new WeakMap<ByteSocket, ProxyAddresses>();
 
   constructor(thread: Thread, options: ListenerOptions) {
     this.#thread = thread;
     this.#options = options;
+    this.#meshHttp2 = { ...meshHttp2, workerCount: thread.workerCount };
     this.#acceptor = options.isFed
       ? null
       : acceptConnections({
@@ -165,14 +168,14 @@ export class Listener {
     }
     if (chain.tcp !== null) return this.#tcp(socket, nothing, false, chain);
     const alpn = socket.tls?.alpnProtocol;
-    if (alpn === "h2") return new H2Downstream(socket, entry, meshHttp2).begin(nothing);
+    if (alpn === "h2") return new H2Downstream(socket, entry, this.#meshHttp2).begin(nothing);
     if (alpn === "http/1.1") return new H1Downstream(socket, entry, meshParser).begin(nothing);
     // A peer that negotiated nothing passes bytes on.
     const options = { direction: "inbound", waitMs: firstBytesMs, asks: Asks.Spoken } as const;
     new FirstBytes(this.#thread, socket, options, (bytes, spoken) => {
       if (spoken !== Spoken.Http2) new H1Downstream(socket, entry, meshParser).begin(bytes);
       else if (this.#isUndeclared) this.#opaque(socket, bytes, chain);
-      else new H2Downstream(socket, entry, meshHttp2).begin(bytes);
+      else new H2Downstream(socket, entry, this.#meshHttp2).begin(bytes);
     }).begin();
   }
 

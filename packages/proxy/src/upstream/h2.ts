@@ -72,6 +72,11 @@ export class H2Connection implements SocketOwner, TurnEnd {
     return this.#requestCount > 1;
   }
 
+  /** Threads that share the peer's port; 0 when it does not tell. */
+  get peerWorkerCount(): number {
+    return this.#http2.peerSettings.workerCount;
+  }
+
   /** What tunnels say of the connection below them. */
   get peer(): StreamSocketPeer {
     return this.#socket;
@@ -200,7 +205,7 @@ export class H2Connection implements SocketOwner, TurnEnd {
   }
 
   settingsChanged(): void {
-    if (!this.#isRetired) this.pool.roomMade(this);
+    if (!this.#isRetired) this.pool.settingsChanged(this);
   }
 
   #write(): void {

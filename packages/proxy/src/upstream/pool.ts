@@ -18,6 +18,8 @@ import { H2Connection } from "./h2.ts";
 const unsafeIdleMaxMs = 900;
 /** Requests that wait for one HTTP/2 connection before a second one is opened for them. */
 const waitingPerConnection = 100;
+/** Beyond so many workers of a peer nobody opens a connection for each. */
+const peerWorkersMax = 16;
 
 /** Requests that wait, and the connections on their way to them. */
 class Lane {
@@ -40,6 +42,8 @@ export class Pool {
   /** WebSockets to a peer that takes them in HTTP/1.1 only. */
   readonly #upgrades = new Lane(true);
   readonly #open = new Set<Dialling | H1Connection | H2Connection>();
+  /** Connections the endpoint wants, one for each of its workers. */
+  #peerWorkerCount = 1;
   /** What the endpoint speaks, as far as is known. */
   #isHttp2: boolean;
   #isClosed = false;
@@ -151,6 +155,13 @@ export class Pool {
     this.#serve(connection);
   }
 
+  /** The peer said what it takes. */
+  settingsChanged(connection: H2Connection): void {
+    const { peerWorkerCount } = connection;
+    this.#peerWorkerCount = Math.max(1, Math.min(peerWorkerCount, peerWorkersMax));
+    this.roomMade(connection);
+  }
+
   /** A shared connection takes more requests than before. */
   roomMade(connection: H2Connection): void {
     const { breaker } = this.endpoint.cluster;
@@ -213,7 +224,8 @@ export class Pool {
   }
 
   /**
-   * The fullest shared connection that is not crowded; a crowded one while another is opened.
+   * The fullest shared connection that is not crowded; a crowded one while another is opened. To a
+   * peer of several workers there are as many connections, and the emptiest one serves.
    * `isUsed`: one that serves others at this moment.
    */
   #takeShared(isUpgrade: boolean, isUsed: boolean): H2Connection | null {
@@ -232,13 +244,24 @@ export class Pool {
         if (crowded === null || connection.openStreamCount < crowded.openStreamCount) {
           crowded = connection;
         }
-      } else if (best === null || connection.openStreamCount >= best.openStreamCount) {
+      } else if (best === null || this.#isBetter(connection, best)) {
         best = connection;
       }
     }
-    if (best !== null || crowded === null) return best;
+    if (best !== null) {
+      const isSpread = best.openStreamCount === 0 || shared.length >= this.#peerWorkerCount;
+      if (!isSpread && this.#any.diallingCount === 0) this.#connect(this.#any);
+      return best;
+    }
+    if (crowded === null) return null;
     if (this.#any.diallingCount === 0) this.#connect(this.#any);
     return crowded;
+  }
+
+  #isBetter(connection: H2Connection, than: H2Connection): boolean {
+    return this.#peerWorkerCount > 1
+      ? connection.openStreamCount < than.openStreamCount
+      : connection.openStreamCount >= than.openStreamCount;
   }
 
   #takeIdle(isRaceSafe: boolean): H1Connection | null {

@@ -346,6 +346,16 @@ for (const [what, bytes, last] of responses) {
   });
 }
 
+test("a server of several threads says how many, in a setting that others pass over", () => {
+  for (const workerCount of [0, 4]) {
+    const server = new Http2Connection("server", new Recorder(), { workerCount });
+    const connection = new Http2Connection("client", new Recorder());
+    connection.takeOutput();
+    assert.equal(connection.feed(server.takeOutput(), 1000), Http2Status.More);
+    assert.equal(connection.peerSettings.workerCount, workerCount);
+  }
+});
+
 test("the answer to HEAD has a length and no content", () => {
   const { sink, connection } = client();
   connection.request(Object.assign(getHead(), { method: "HEAD" }), true);

@@ -100,7 +100,7 @@ export class Http2Connection {
   }
 
   #ownSettings(streamWindowBytes: number): number[] {
-    const { limits, concurrentStreamsMax, allowExtendedConnect } = this.#options;
+    const { limits, concurrentStreamsMax, allowExtendedConnect, workerCount } = this.#options;
     const pairs = [SettingId.StreamWindowBytes, streamWindowBytes];
     pairs.push(SettingId.HeaderListBytesMax, limits.headBytesMax);
     if (this.role === "client") pairs.push(SettingId.EnablePush, 0);
@@ -108,6 +108,7 @@ export class Http2Connection {
     if (allowExtendedConnect && this.role === "server") {
       pairs.push(SettingId.EnableConnectProtocol, 1);
     }
+    if (workerCount > 0) pairs.push(SettingId.WorkerCount, workerCount);
     return pairs;
   }
 

@@ -32,6 +32,8 @@ const settingIds = {
   FrameBytesMax: 0x5,
   HeaderListBytesMax: 0x6,
   EnableConnectProtocol: 0x8,
+  /** Ours, from the range for experiments (RFC 9113 §11.3): others pass it over. */
+  WorkerCount: 0xf057,
 } as const;
 export const SettingId: typeof settingIds = Object.freeze(settingIds);
 

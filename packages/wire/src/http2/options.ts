@@ -50,6 +50,8 @@ export interface Http2Options {
   readonly isHuffman: boolean;
   /** Client: the :scheme of requests whose head names none. */
   readonly scheme: "http" | "https";
+  /** Server: threads that share its port, told to peers that open a connection for each; 0: not. */
+  readonly workerCount: number;
 }
 
 /**
@@ -70,6 +72,7 @@ export const defaultHttp2Options: Http2Options = Object.freeze({
   strictQuery: true,
   isHuffman: false,
   scheme: "http",
+  workerCount: 0,
 });
 
 /** What the peer's SETTINGS say; the initial values of RFC 9113 §6.5.2 before they arrive. */
@@ -81,6 +84,8 @@ export interface PeerSettings {
   readonly headerListBytesMax: number;
   /** The peer takes extended CONNECT. */
   readonly allowsExtendedConnect: boolean;
+  /** Threads that share the peer's port, 0 when it does not tell. */
+  readonly workerCount: number;
 }
 
 /**

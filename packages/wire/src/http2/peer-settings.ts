@@ -22,6 +22,7 @@ export class ReceivedSettings implements PeerSettings {
   frameBytesMax: number = frameBytesMin;
   headerListBytesMax: number = Number.POSITIVE_INFINITY;
   allowsExtendedConnect = false;
+  workerCount = 0;
 
   /** The settings in a frame's payload. */
   read(bytes: Buffer, start: number, end: number, isFromServer: boolean): Http2Reason {
@@ -64,6 +65,9 @@ export class ReceivedSettings implements PeerSettings {
           return Http2Reason.BadSetting;
         }
         this.allowsExtendedConnect = value === 1;
+        break;
+      case SettingId.WorkerCount:
+        this.workerCount = value;
         break;
       default:
     }

@@ -147,8 +147,9 @@ export class Sender {
     let at = this.#control((pairs.length / 2) * 6, FrameType.Settings, 0, 0);
     for (let i = 0; i < pairs.length; i += 2) {
       const { bytes } = this.#output;
-      bytes[at] = 0;
-      bytes[at + 1] = pairs[i] as number;
+      const id = pairs[i] as number;
+      bytes[at] = id >>> 8;
+      bytes[at + 1] = id & 0xff;
       writeUint32(bytes, at + 2, pairs[i + 1] as number);
       at += 6;
     }
