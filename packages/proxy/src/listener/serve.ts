@@ -33,11 +33,11 @@ export function serve(socket: ByteSocket, early: Buffer, entry: Entry): void {
     if (spoken === Spoken.Http1) {
       return new H1Downstream(socket, entry, serviceParser).begin(bytes);
     }
-    if (spoken === Spoken.Http2 && (host === null || host.protocol === "http")) {
+    if (spoken === Spoken.Http2 && host?.protocol !== "auto") {
       return new H2Downstream(socket, entry, serviceHttp2).begin(bytes);
     }
     if (host === null) return refuse(socket, entry, Refusal.NoService);
-    if (host.protocol === "auto" || host.protocol === "tcp" || spoken === Spoken.Http2) {
+    if (host.protocol === "auto" || host.protocol === "tcp") {
       const route = host.routes.find(({ match }) => match.path === "connect") ?? null;
       return forwardTo(socket, bytes, hasEnded, entry, host, route);
     }

@@ -450,3 +450,16 @@ test("a ping comes back, an unexpected acknowledgement of SETTINGS does not pass
   assert.equal(served.feed(ack), Http2Status.Closed);
   assert.equal(served.reason, "UnexpectedSettingsAck");
 });
+
+test("a request that announced content and has none ends in a DATA frame", () => {
+  const { connection } = client();
+  const stream = connection.request(getHead(), false);
+  stream?.end([]);
+  assert.deepEqual(
+    readFrames(connection.takeOutput()).map(({ type, flags }) => [type, flags]),
+    [
+      [FrameType.Headers, FrameFlag.EndHeaders],
+      [FrameType.Data, FrameFlag.EndStream],
+    ],
+  );
+});

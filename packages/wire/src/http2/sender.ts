@@ -195,6 +195,9 @@ export class Sender {
       throw error;
     }
     this.#finishHeaders(stream, start, isEnd);
+    // Content that turns out to be empty ends in a frame of its own: servers of gRPC wait for it
+    // (gRPC over HTTP/2, "Requests").
+    this.#lastFrameAt = -1;
   }
 
   respond(stream: StreamState, head: ResponseHead, isEnd: boolean): void {
