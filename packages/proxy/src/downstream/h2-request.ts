@@ -165,6 +165,9 @@ export class H2Request implements Downstream, StreamOwner {
     if (this.#isOver || this.#tunnel !== null) return;
     if (!this.#isResponseEnded) return this.#reset(Http2Error.InternalError);
     this.#isOver = true;
+    // Nobody wants it any more; the connection's window must not wait for it.
+    if (this.heldBytes > 0) this.stream.consumed(this.heldBytes);
+    this.heldBytes = 0;
     // RFC 9113 §8.1: the response is whole, the rest of the request is not wanted.
     if (!this.#isRequestEnded) this.stream.reset(Http2Error.NoError);
     this.#connection.requestOver(this);

@@ -169,6 +169,9 @@ export class H2Stream implements UpstreamConnection {
   }
 
   #leave(): void {
+    // What the other side holds it holds; the connection's window must not wait for it.
+    if (this.#owedBytes > 0) this.#stream?.consumed(this.#owedBytes);
+    this.#owedBytes = 0;
     this.#user = null;
     this.#stream = null;
     this.#unblock();
