@@ -72,7 +72,7 @@ export interface Http2Limits {
   readonly unknownFramesMax: number;
   /** Control frames waiting to be written (H43). */
   readonly controlFramesMax: number;
-  /** Content waiting for a stream's window (H47). */
+  /** With that much content waiting for a stream's window, its writer is told to wait (H47). */
   readonly streamQueueBytesMax: number;
   /** A stream whose content waits for the peer's window this long is reset (H45, H47). */
   readonly stallTimeoutMs: number;
@@ -98,6 +98,6 @@ export const defaultHttp2Limits: Http2Limits = Object.freeze({
   emptyFramesMax: 1,
   unknownFramesMax: 256,
   controlFramesMax: 256,
-  streamQueueBytesMax: 256 * 1024,
+  streamQueueBytesMax: 64 * 1024,
   stallTimeoutMs: 30_000,
 });

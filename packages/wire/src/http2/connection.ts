@@ -75,13 +75,7 @@ export class Http2Connection {
     this.#budgets = new Budgets(all.limits);
     const streams = new StreamTable(sink);
     this.#streams = streams;
-    const sender = new Sender(
-      streams,
-      streamWindowBytes,
-      all.connectionWindowBytes,
-      all.scheme,
-      all.isHuffman,
-    );
+    const sender = new Sender(streams, streamWindowBytes, all);
     this.#sender = sender;
     this.#receiver = new Receiver(
       isServer,

@@ -17,6 +17,7 @@ import {
 } from "./frame.ts";
 import { HpackEncoder } from "./hpack-encoder.ts";
 import { writeRequestFields, writeResponseFields, writeTrailerFields } from "./message-writer.ts";
+import type { Http2Options } from "./options.ts";
 import { Output } from "./output.ts";
 import type { StreamState } from "./stream.ts";
 
@@ -34,9 +35,6 @@ export interface SenderHost {
 const turnBytes = 16 * 1024;
 /** Content waits in its stream when the output holds this much. */
 const outputHighBytes = 128 * 1024;
-/** `data` answers false above the first, `writable` is told below the second. */
-const queueHighBytes = 64 * 1024;
-const queueLowBytes = 32 * 1024;
 /** Less than this is no progress of a stalled stream (http-cases H47). */
 const progressBytes = 1024;
 
@@ -47,6 +45,7 @@ export class Sender {
   readonly #streamWindowBytes: number;
   readonly #connectionWindowBytes: number;
   readonly #scheme: string;
+  readonly #queueBytesMax: number;
   /** Streams with content and an open window, in turns. */
   #ready: StreamState[] = [];
   #writables: StreamState[] = [];
@@ -68,19 +67,14 @@ export class Sender {
   /** HEADERS and DATA that were sent. */
   messageFrames = 0;
 
-  constructor(
-    host: SenderHost,
-    streamWindowBytes: number,
-    connectionWindowBytes: number,
-    scheme: string,
-    isHuffman: boolean,
-  ) {
+  constructor(host: SenderHost, streamWindowBytes: number, options: Http2Options) {
     this.#host = host;
-    this.#encoder = new HpackEncoder(isHuffman);
+    this.#encoder = new HpackEncoder(options.isHuffman);
     this.#streamWindowBytes = streamWindowBytes;
-    this.#connectionWindowBytes = connectionWindowBytes;
+    this.#connectionWindowBytes = options.connectionWindowBytes;
     this.receiveWindow = initialWindowBytes;
-    this.#scheme = scheme;
+    this.#scheme = options.scheme;
+    this.#queueBytesMax = options.limits.streamQueueBytesMax;
   }
 
   get hasOutput(): boolean {
@@ -293,7 +287,7 @@ export class Sender {
     }
     if (sent === bytes.length) return true;
     this.#enqueue(stream, Buffer.from(bytes.subarray(sent)));
-    if (stream.queuedBytes < queueHighBytes) return true;
+    if (stream.queuedBytes < this.#queueBytesMax) return true;
     stream.isWaiting = true;
     return false;
   }
@@ -360,7 +354,7 @@ export class Sender {
       this.#serveTurn(stream);
       if (stream.queuedBytes > 0) this.makeReady(stream);
       else if (stream.pendingTrailers !== null) this.#finish(stream, stream.pendingTrailers);
-      if (stream.isWaiting && stream.queuedBytes < queueLowBytes) {
+      if (stream.isWaiting && stream.queuedBytes * 2 < this.#queueBytesMax) {
         stream.isWaiting = false;
         this.#writables.push(stream);
       }

@@ -22,7 +22,7 @@ export interface Http2Stream {
   respond(head: ResponseHead, isEnd: boolean): void;
   /**
    * Content; copied before it returns. False: wait for `onWritable` (the bytes were taken all the
-   * same; a caller that does not wait makes the queue grow beyond its bound).
+   * same, so a writer that gives chunks of a read's size stays below twice the bound).
    */
   data(bytes: Buffer): boolean;
   /** This side is complete. */
