@@ -29,7 +29,8 @@ export async function startOrigin(crew: Crew, dir: string, topology: Topology): 
   ] as const) {
     writeFileSync(path.join(own, "files", name), Buffer.alloc(bytes, "x"));
   }
-  const small = `location = / { return 200 "${"x".repeat(66)}"; }`;
+  const answer = `return 200 "${"x".repeat(66)}";`;
+  const small = `location = / { ${answer} } location /r { ${answer} }`;
   const server = `sendfile on; server { listen 127.0.0.1:${port}; root ${own}/files; ${small} }`;
   writeFileSync(path.join(own, "nginx.conf"), nginxConfiguration(own, server));
   crew.spawn(nginxPath(), ["-p", own, "-c", path.join(own, "nginx.conf")]);

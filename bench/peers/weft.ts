@@ -49,7 +49,7 @@ const service = (originPort: number, topology: Topology): object[] => [
 async function create(api: string, object: object): Promise<void> {
   const { apiVersion, kind } = object as { apiVersion: string; kind: string };
   const base = apiVersion === "v1" ? "/api/v1" : `/apis/${apiVersion}`;
-  const plural = kind === "Service" ? "services" : "endpointslices";
+  const plural = `${kind.toLowerCase()}s`;
   const answer = await fetch(`${api}${base}/namespaces/default/${plural}`, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -61,6 +61,7 @@ async function create(api: string, object: object): Promise<void> {
 async function startWeft(
   root: string,
   options: PeerOptions,
+  objects: readonly object[],
 ): Promise<Awaited<ReturnType<Peer["start"]>>> {
   const { dir, originPort, topology } = options;
   const bin = path.join(root, "node_modules/.bin/weft");
@@ -76,8 +77,9 @@ async function startWeft(
   };
   crew.spawn(bin, ["up", "--listen", `127.0.0.1:${api}`, "--xds", `127.0.0.1:${xds}`], environment);
   await answering(api, "/readyz");
-  for (const object of service(originPort, topology))
+  for (const object of [...service(originPort, topology), ...objects]) {
     await create(`http://127.0.0.1:${api}`, object);
+  }
   const pids: number[] = [];
   if (topology !== "one-hop") {
     const flags = ["sidecar", "--service", "origin", "--port", String(originPort)];
@@ -148,7 +150,7 @@ async function fileText(file: string): Promise<string> {
 }
 
 /** The Weft of a clone: this one, or another to compare a change with. */
-export function weftOf(root: string, name: string): Peer {
+export function weftOf(root: string, name: string, objects: readonly object[] = []): Peer {
   return {
     name,
     topologies: ["one-hop", "pair", "grpc-pair", "tcp-pair"],
@@ -156,7 +158,7 @@ export function weftOf(root: string, name: string): Peer {
       const text = readFileSync(path.join(root, "packages/cli/package.json"), "utf8");
       return { version: (JSON.parse(text) as { version: string }).version };
     },
-    start: (options) => startWeft(root, options),
+    start: (options) => startWeft(root, options, objects),
   };
 }
 

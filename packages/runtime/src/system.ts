@@ -2,6 +2,8 @@
 
 import { randomBytes, randomInt } from "node:crypto";
 import { writeSync } from "node:fs";
+// The global of that name is a getter, which costs more than the clock itself.
+import { performance } from "node:perf_hooks";
 import type { Clock, Timers } from "./clock.ts";
 import { createLogger, type LogLevel, type Logger } from "./log.ts";
 import type { Random } from "./random.ts";

@@ -293,6 +293,7 @@ function parseStatusLine(
   head.status = status;
   if (afterStatus === end) return ErrorCode.None;
   if (bytes[afterStatus] !== SP) return ErrorCode.BadStatusLine;
-  head.reason = latin1Text(bytes, afterStatus + 1, end);
+  const isOk = equalsText(bytes, afterStatus + 1, end, "OK");
+  head.reason = isOk ? "OK" : latin1Text(bytes, afterStatus + 1, end);
   return ErrorCode.None;
 }
