@@ -118,3 +118,23 @@ test("on a port that declares nothing a TCPRoute says that it is a byte stream",
   assert.equal(weft(host)["protocol"], "tcp");
   assert.deepEqual(host.routes.map(outcome), [name]);
 });
+
+test("at a Gateway each kind needs a listener that speaks what it is for", () => {
+  const listeners = [{ name: "http", port: 80, protocol: "HTTP" }];
+  const mesh = meshOf(
+    { kind: "GatewayClass", name: "weft", spec: { controllerName: "weft.dev/control-plane" } },
+    { kind: "Gateway", name: "edge", spec: { gatewayClassName: "weft", listeners } },
+  );
+  const parentRefs = [{ name: "edge" }];
+  const rules = to("db");
+  mesh.put(
+    { kind: "TCPRoute", name: "a", spec: { parentRefs, rules } },
+    { kind: "TLSRoute", name: "a", spec: { parentRefs, rules, hostnames: ["a.b"] } },
+    { kind: "GRPCRoute", name: "a", spec: { parentRefs, rules } },
+  );
+  const reasons = (["TCPRoute", "TLSRoute", "GRPCRoute"] as const).map((kind) => {
+    const stored = mesh.model.objects[kind].get("shop/a") ?? assert.fail();
+    return judgeRoute(mesh.model, stored)[0]?.verdicts[0]?.reason;
+  });
+  assert.deepEqual(reasons, ["NotAllowedByListeners", "UnsupportedValue", "Accepted"]);
+});

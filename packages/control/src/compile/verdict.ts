@@ -14,7 +14,7 @@ import {
 } from "@weft/api";
 import { type Model, type ObjectKey, objectKey, splitKey } from "../model/model.ts";
 import { type PolicyKind, policyOn, policyTargetsOf } from "../model/policy-targets.ts";
-import type { AnyRoute, RouteShape } from "../model/route-refs.ts";
+import type { AnyRoute, RouteKind, RouteShape } from "../model/route-refs.ts";
 import { meshServiceAt, servicePortsOf } from "../model/service-ports.ts";
 import { supportedAlgorithms } from "./clusters.ts";
 import { unmatchedPorts } from "./endpoints.ts";
@@ -112,6 +112,14 @@ function conflictMessage(route: AnyRoute, winner: AnyRoute, service: ObjectKey):
   return `At Service ${service} ${winner.kind} ${namespace}/${name} holds, ${why}.`;
 }
 
+/** What a listener must speak for routes of each kind. */
+const LISTENER_PROTOCOLS: Readonly<Record<RouteKind, readonly string[]>> = {
+  GRPCRoute: ["HTTP", "HTTPS"],
+  HTTPRoute: ["HTTP", "HTTPS"],
+  TLSRoute: ["TLS"],
+  TCPRoute: ["TCP"],
+};
+
 function judgeGatewayParent(
   model: Model,
   route: AnyRoute,
@@ -130,6 +138,13 @@ function judgeGatewayParent(
       NO_PARENT,
       `Gateway ${key} has no listener ${ref.sectionName ?? ref.port ?? ""}.`,
     );
+  }
+  const spoken = LISTENER_PROTOCOLS[route.kind];
+  if (!listeners.some(({ protocol }) => spoken.includes(protocol))) {
+    // The specification has a reason of its own for TLSRoutes.
+    const reason = route.kind === "TLSRoute" ? UNSUPPORTED : "NotAllowedByListeners";
+    const message = `A ${route.kind} needs a listener of protocol ${spoken.join(" or ")}.`;
+    return refuse(reason, message);
   }
   const namespace = route.metadata.namespace ?? "";
   if (!listeners.some((one) => allowsNamespace(model, gateway, one, namespace))) {
