@@ -44,8 +44,8 @@ export class Budgets {
   }
 
   /**
-   * A ping; `messageFrames` counts the HEADERS and DATA we sent. Readers of gRPC measure the path by
-   * pings while content comes, so only those with nothing between them count.
+   * A ping; `messageFrames` counts the HEADERS and DATA we sent. Readers of gRPC measure the path
+   * by pings while content comes, so only those with nothing between them count.
    */
   ping(nowMs: number, messageFrames: number): Http2Reason {
     this.#turn(nowMs);

@@ -1,6 +1,6 @@
 // An HTTP/2 connection (RFC 9113), either role, as bytes in and bytes out: no socket, no clock.
-// This file holds its life (settings, pings, GOAWAY, the end) and gives each frame to its half: what is
-// received to receiver.ts, what is sent to sender.ts.
+// This file holds its life (settings, pings, GOAWAY, the end) and gives each frame to its half:
+// what is received to receiver.ts, what is sent to sender.ts.
 
 import type { RequestHead } from "../http1/head.ts";
 import { Budgets } from "./budgets.ts";

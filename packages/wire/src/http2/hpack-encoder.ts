@@ -1,6 +1,7 @@
 // Writes header blocks (RFC 7541). What repeats goes into the dynamic table, what changes with
-// every request is spelled out without touching it, and secrets are marked never to be indexed (§7.1.3).
-// A name learns which of these it is: it may insert as long as its earlier insertions were used.
+// every request is spelled out without touching it, and secrets are marked never to be indexed
+// (§7.1.3). A name learns which of these it is: it may insert as long as its earlier insertions
+// were used.
 
 import { fieldContent, tokenFold, writeLatin1 } from "../bytes.ts";
 import { fieldOverheadBytes, staticCount, staticRows } from "./hpack-tables.ts";
