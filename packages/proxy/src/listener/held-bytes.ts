@@ -21,6 +21,8 @@ export interface HeldBytesUser {
 
 const beginningMs = 10_000;
 const nothing = Buffer.alloc(0);
+/** At least one turn of the event loop. */
+const graceMs = 20;
 
 /** `early` were read before, and may be lent. */
 export function holdBytes(
@@ -41,6 +43,7 @@ class HeldBytes implements SocketOwner, Drainable {
   readonly #timer: WheelTimer = new WheelTimer(this, 0);
   #held: Buffer = nothing;
   #waitMs = 0;
+  #isLate = false;
   #isOver = false;
 
   constructor(thread: Thread, socket: ByteSocket, user: HeldBytesUser) {
@@ -90,7 +93,11 @@ class HeldBytes implements SocketOwner, Drainable {
   }
 
   onTimeout(): void {
-    if (!this.#isOver) this.#over(this.#held, Held.Late);
+    if (this.#isOver) return;
+    if (this.#isLate) return this.#over(this.#held, Held.Late);
+    // A busy thread may not have read yet what came long ago: sockets have their turn first.
+    this.#isLate = true;
+    this.#thread.wheel.set(this.#timer, graceMs);
   }
 
   #over(bytes: Buffer, why: Held): void {

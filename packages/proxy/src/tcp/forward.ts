@@ -56,6 +56,8 @@ class Forward implements SocketOwner {
   #isConnected = false;
   #isCounted = false;
   #isOver = false;
+  /** The system's or TLS's name of why the last dial failed. */
+  #error = "";
 
   constructor(options: ForwardOptions) {
     this.#options = options;
@@ -116,6 +118,7 @@ class Forward implements SocketOwner {
 
   onClosed(errorCode: string): void {
     if (this.#isConnected || this.#isOver) return;
+    this.#error = errorCode;
     const { thread } = this.#options;
     thread.wheel.cancel(this.#timer);
     this.#cluster?.countConnectFailure();
@@ -136,8 +139,10 @@ class Forward implements SocketOwner {
     const tried = this.#tried.length > 0 ? this.#tried : null;
     const mayTry = this.#tried.length < triesMax;
     const picked = mayTry ? cluster.pick(authority, tried, this.#client()) : null;
+    // Another endpoint where there is one; else the same again.
     const endpoint = only ?? picked;
-    if (endpoint === null || this.#tried.includes(endpoint)) return this.#fail(flag);
+    if (endpoint === null || this.#tried.length >= triesMax) return this.#fail(flag);
+    if (this.#tried.includes(endpoint) && !mayPass(this.#error)) return this.#fail(flag);
     this.#tried.push(endpoint);
     const dialled = endpoint.dial(this);
     if (typeof dialled === "number") return this.#try(dialled);
@@ -163,6 +168,7 @@ class Forward implements SocketOwner {
         direction,
         cluster: this.#cluster?.name,
         flag: flagRow(flag).code,
+        error: this.#error === "" ? undefined : this.#error,
         reason: flagRow(flag).text,
       });
     }
@@ -180,6 +186,12 @@ class Forward implements SocketOwner {
     if (this.#endpoint !== null) this.#endpoint.activeCount--;
     this.#endpoint = null;
   }
+}
+
+/** Whether the same endpoint may answer otherwise a moment later: its proxy was busy, or starts. */
+function mayPass(error: string): boolean {
+  if (error === "" || error === "ECONNREFUSED") return false;
+  return connectFlag(error) === Flag.UpstreamConnectFailure;
 }
 
 /** Owns the downstream while the upstream is being dialled: it is not read, but it may go away. */
