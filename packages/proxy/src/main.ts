@@ -174,10 +174,15 @@ class BuiltinProxy implements ProxyHandle {
       metrics: this.#servicePorts?.metrics ?? bound.metrics?.port ?? 0,
       readiness: this.#servicePorts?.readiness ?? bound.readiness?.port ?? 0,
     });
-    this.#sweepTimer = runtime.timers.every(sweepMs, () => this.#shares.sweep(), {
+    this.#sweepTimer = runtime.timers.every(sweepMs, () => this.#sweep(), {
       background: true,
     });
     this.#watchMemory();
+  }
+
+  #sweep(): void {
+    this.#shares.sweep();
+    this.#supervisor.sweep();
   }
 
   get ports(): ProxyPorts {

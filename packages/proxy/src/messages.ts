@@ -78,6 +78,8 @@ export type ToWorker =
       /** False where the worker's own socket would be lost with what waits in it. */
       readonly mayStop: boolean;
     }
+  /** It serves far more than the others: one busy connection is to go elsewhere. */
+  | { readonly kind: "relieve" }
   | { readonly kind: "report"; readonly id: number }
   | {
       readonly kind: "ask";

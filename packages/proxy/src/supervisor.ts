@@ -15,6 +15,7 @@ import type {
   WorkerReport,
   WorkerStart,
 } from "./messages.ts";
+import { WorkerBalance } from "./worker-balance.ts";
 
 export interface SupervisorEvents {
   /** The messages that bring a new worker to where the others are. */
@@ -71,6 +72,7 @@ export class Supervisor {
   #onDrained: (() => void) | null = null;
   #nextId = 1;
   #concurrency = 1;
+  #balance: WorkerBalance | null = null;
   #isAccepting = true;
   #isHandedOver = false;
   #isClosing = false;
@@ -95,6 +97,7 @@ export class Supervisor {
    */
   async open(concurrency: number, waits: boolean): Promise<void> {
     this.#concurrency = concurrency;
+    this.#balance = new WorkerBalance(concurrency, (number) => this.#relieve(number));
     this.#isAccepting = !waits;
     const accepting = this.#allAccept();
     for (let number = 0; number < concurrency; number++) this.#spawn(number);
@@ -128,6 +131,15 @@ export class Supervisor {
   /** By number, the version of the configuration each worker runs. */
   versions(): { number: number; version: string }[] {
     return Array.from(this.#running.values(), ({ number, version }) => ({ number, version }));
+  }
+
+  /** About every second. */
+  sweep(): void {
+    this.#balance?.sweep();
+  }
+
+  #relieve(number: number): void {
+    this.#running.get(number)?.worker.postMessage({ kind: "relieve" } satisfies ToWorker);
   }
 
   send(message: ToWorker): void {
@@ -372,6 +384,7 @@ export class Supervisor {
         this.#events.onConfigured();
         break;
       case "report":
+        this.#balance?.heard(running.number, requestCountOf(message.report));
         this.#events.onReport(running.number, message.report);
         this.#answered(message.id, null);
         break;
@@ -417,4 +430,8 @@ export class Supervisor {
     waiting.bodies.push(body);
     if (waiting.bodies.length >= waiting.count) waiting.done();
   }
+}
+
+function requestCountOf({ requests }: WorkerReport): number {
+  return requests.reduce((sum, delta) => sum + delta.requests, 0);
 }

@@ -16,6 +16,7 @@ import {
 } from "@weft/runtime";
 import { clustersOf, endpointsOf, listenersOf, routesOf } from "./admin-views.ts";
 import { Current } from "./config/current.ts";
+import { H2Downstream } from "./downstream/h2.ts";
 import type { Entry } from "./exchange/exchange.ts";
 import { fixedHostOf } from "./exchange/fixed-host.ts";
 import { CapturedInbound, CapturedOutbound } from "./listener/captured.ts";
@@ -29,6 +30,7 @@ import { Refusals } from "./telemetry/refusals.ts";
 import { Stats } from "./telemetry/stats.ts";
 import type { Thread } from "./thread.ts";
 import { ThreadIdentity } from "./tls/identity.ts";
+import { relieve } from "./worker-balance.ts";
 
 const sweepMs = 1000;
 const drainLookMs = 20;
@@ -112,6 +114,9 @@ function obey(message: ToWorker, own: Own): void {
       break;
     case "eject":
       thread.current.clusters.get(message.cluster)?.eject(new Set(message.keys));
+      break;
+    case "relieve":
+      relieve([...thread.downstreams].filter((one) => one instanceof H2Downstream));
       break;
     case "report":
       post({ kind: "report", id: message.id, report: report(thread) });

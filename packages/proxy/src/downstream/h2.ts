@@ -31,6 +31,7 @@ import * as pipeline from "../exchange/pipeline.ts";
 import type { StreamOwner } from "../tcp/stream-socket.ts";
 import { Flag, flagRow } from "../telemetry/response-flags.ts";
 import type { Drainable } from "../thread.ts";
+import type { SharedConnection } from "../worker-balance.ts";
 import { H2Request } from "./h2-request.ts";
 import { H2Watchdog } from "./h2-watchdog.ts";
 
@@ -43,7 +44,7 @@ const programIdleMs = 600_000;
 const nothing = Buffer.alloc(0);
 const noTrailers: HeaderList = [];
 
-export class H2Downstream implements Http2Sink, Drainable, TurnEnd {
+export class H2Downstream implements Http2Sink, Drainable, SharedConnection, TurnEnd {
   readonly socket: ByteSocket;
   readonly entry: Entry;
   readonly #connection: Http2Connection;
@@ -56,6 +57,7 @@ export class H2Downstream implements Http2Sink, Drainable, TurnEnd {
   #isDraining = false;
   #timer: WheelTimer | null = null;
   #isLingering = false;
+  #requestCount = 0;
 
   constructor(socket: ByteSocket, entry: Entry, options: Partial<Http2Options>) {
     this.socket = socket;
@@ -96,6 +98,12 @@ export class H2Downstream implements Http2Sink, Drainable, TurnEnd {
   /** Its peer has been told to go, and may not have heard it yet. */
   get isLeaving(): boolean {
     return this.#isDraining && !this.#connection.hasFinishedGoAway;
+  }
+
+  takeRequestCount(): number {
+    const count = this.#requestCount;
+    this.#requestCount = 0;
+    return this.#isDraining ? 0 : count;
   }
 
   drain(): void {
@@ -177,6 +185,7 @@ export class H2Downstream implements Http2Sink, Drainable, TurnEnd {
     const request = new H2Request(this, stream, head, isEnd);
     stream.owner = request;
     this.#requests.add(request);
+    this.#requestCount++;
     request.begin(head);
   }
 
