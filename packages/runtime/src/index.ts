@@ -1,6 +1,7 @@
 export { isIP, isIPv4, isIPv6 } from "./address.ts";
 export { type AddressRange, parseAddressRange } from "./address-range.ts";
 export { type Clock, sleep, type Timer, type Timers } from "./clock.ts";
+export { handleFaults } from "./faults.ts";
 export { freePort } from "./free-port.ts";
 export { isLoopback, localAddressTowards } from "./local-address.ts";
 export {
@@ -57,7 +58,6 @@ export {
   type ConnectOptions,
   connectPlain,
   flushWrites,
-  handleFaults,
   type SocketOwner,
 } from "./net.ts";
 export { atTurnEnd, type TurnEnd } from "./turn.ts";

@@ -12,6 +12,7 @@
 import { connect as connectTcp, isIP, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { ByteSocket, SocketOwner } from "./byte-socket.ts";
+import { reportFault } from "./faults.ts";
 import { HandleWriter } from "./handle-write.ts";
 import { plainAddress } from "./original-destination.ts";
 import { socketFrom } from "./transparent-socket.ts";
@@ -61,22 +62,6 @@ function flushLater(): void {
 function flushScheduled(): void {
   isFlushScheduled = false;
   flushWrites();
-}
-
-let onFault: ((error: unknown) => void) | null = null;
-
-/**
- * Takes what an owner throws: a bug, which then costs its connection and not the thread. Without a
- * handler it is thrown on.
- */
-export function handleFaults(handler: ((error: unknown) => void) | null): void {
-  onFault = handler;
-}
-
-/** Gives what was thrown to the handler, or throws it on. */
-export function reportFault(error: unknown): void {
-  if (onFault === null) throw error;
-  onFault(error);
 }
 
 function faulted(own: TcpSocket, error: unknown): void {

@@ -18,8 +18,8 @@ interface ReadSymbols {
 let symbols: ReadSymbols | null | undefined;
 
 /**
- * Has reads call `onRead` with their length instead of pushing chunks; false where this Node cannot.
- * The peer's end is still pushed.
+ * Has reads call `onRead` with their length instead of pushing chunks; false where this Node
+ * cannot. The peer's end is still pushed.
  */
 export function readIntoBuffer(
   socket: TLSSocket,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createConnection, createServer, type Socket } from "node:net";
 import { test } from "node:test";
-import { handleFaults } from "./net.ts";
+import { handleFaults } from "./faults.ts";
 import { atTurnEnd } from "./turn.ts";
 
 const check = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -3,7 +3,8 @@
 // the loop's check phase, which follows the poll for socket events at once, so waiting for it costs
 // a lone request nothing but the call itself.
 
-import { flushWrites, reportFault } from "./net.ts";
+import { reportFault } from "./faults.ts";
+import { flushWrites } from "./net.ts";
 
 /** Something that holds back what it gathered until the turn ends. */
 export interface TurnEnd {
