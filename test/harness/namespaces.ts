@@ -1,5 +1,5 @@
-// Hosts that are not there: network namespaces on a bridge, made by a test and gone with it. What an
-// earlier test left when it was killed is removed first: its name holds its process's number.
+// Hosts that are not there: network namespaces on a bridge, made by a test and gone with it. What
+// an earlier test left when it was killed is removed first: its name holds its process's number.
 
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";

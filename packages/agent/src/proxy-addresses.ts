@@ -65,10 +65,7 @@ export function proxyAddresses(
 }
 
 /** A declared port that capture leaves alone has no sidecar in front of it. */
-export function isInboundMeshed({
-  capture,
-  port,
-}: Pick<AgentOptions, "capture" | "port">): boolean {
+function isInboundMeshed({ capture, port }: Pick<AgentOptions, "capture" | "port">): boolean {
   return port !== null && capture?.excludedInboundPorts.includes(port) !== true;
 }
 

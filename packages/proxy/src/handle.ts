@@ -46,7 +46,7 @@ export interface UpstreamAddress {
   readonly port: number | null;
 }
 
-/** With capture: connections come by the packet filter, and the original destination says whither. */
+/** Connections come by the packet filter, and their original destination says whither. */
 export interface CaptureAddresses {
   /** One listener for all inbound ports; it is the proxy's only one. */
   readonly inbound: ListenAddress;
@@ -54,7 +54,7 @@ export interface CaptureAddresses {
   readonly isTransparent: boolean;
   /** The program sees who called: routes bring its answers back to us. */
   readonly keepsClientAddress: boolean;
-  /** Meshed endpoints of that address are dialled from another one (`agent/capture/rule-set.ts`). */
+  /** Meshed endpoints of that address are dialled from another (`agent/capture/rule-set.ts`). */
   readonly peerDial: { readonly address: string; readonly from: string } | null;
 }
 

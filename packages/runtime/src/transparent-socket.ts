@@ -1,6 +1,6 @@
-// A socket that speaks from an address of somebody else (IP_TRANSPARENT, ip(7)): a program then sees
-// who called, and not the proxy beside it. Needs CAP_NET_ADMIN, and routes that bring the answers
-// back (`agent/capture/client-route.ts`).
+// A socket that speaks from an address of somebody else (IP_TRANSPARENT, ip(7)): a program then
+// sees who called, and not the proxy beside it. Needs CAP_NET_ADMIN, and routes that bring the
+// answers back (`agent/capture/client-route.ts`).
 
 import { lastErrno, socketAddress, systemCalls, systemNumbers } from "./system-calls.ts";
 

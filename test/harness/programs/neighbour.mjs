@@ -31,10 +31,11 @@ async function answer(request) {
 }
 
 function serve(port, address) {
-  createServer(async (request, response) => {
-    const text = JSON.stringify(await answer(request));
-    response.writeHead(200, { "content-type": "application/json" });
-    response.end(text);
+  createServer((request, response) => {
+    void answer(request).then((body) => {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(JSON.stringify(body));
+    });
   }).listen(port, address, () => console.log(`${name} listens on ${port}`));
 }
 

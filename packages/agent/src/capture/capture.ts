@@ -81,7 +81,7 @@ export class Capture {
 
   /** Whether the program can be shown its callers' addresses: on loopback, by TPROXY. */
   keepsClientAddress(programAddress: string): boolean {
-    return this.#routes !== null && /^127\./.test(programAddress);
+    return this.#routes !== null && programAddress.startsWith("127.");
   }
 
   /**

@@ -1,6 +1,6 @@
-// Takes a capture away when its agent is killed: a shell that waits for the end of a pipe which only
-// the agent holds, as `supervise/program.ts` has one for the program. It removes the table only while
-// it is still that agent's: a successor may have put its own in its place.
+// Takes a capture away when its agent is killed: a shell that waits for the end of a pipe which
+// only the agent holds, as `supervise/program.ts` has one for the program. It removes the table
+// only while it is still that agent's: a successor may have put its own in its place.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import type { ClientRoute } from "./client-route.ts";

@@ -70,7 +70,7 @@ export function removeCgroup(place: ProgramCgroup): void {
   try {
     rmdirSync(place.folder);
   } catch {
-    // Something still runs in it, or it is gone: the next start or `weft capture remove` looks again.
+    // Something still runs in it, or it is gone: the next start or `weft capture remove` looks.
   }
 }
 

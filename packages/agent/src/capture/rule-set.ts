@@ -1,5 +1,5 @@
-// The rule set of a capture as nft(8) reads it: one table of its own in the inet family, made in one
-// transaction that replaces what stood under its name. Pure: the same input gives the same text.
+// The rule set of a capture as nft(8) reads it: one table of its own in the inet family, made in
+// one transaction that replaces what stood under its name. Pure: the same input, the same text.
 //
 // What leaves: new TCP connections of whom the capture is for are redirected to the outbound
 // listener, DNS questions to the agent's DNS. What comes: connections to declared ports alone reach
@@ -22,13 +22,13 @@ export type CapturedBy =
 export type AgentMark = { readonly kind: "gid" | "uid"; readonly id: number };
 
 /** Which connections of the agent are for the program, and which for this workload as a peer. */
-export interface ProgramDial {
+interface ProgramDial {
   readonly address: string;
-  /** Where that is the workload's address too: what it dials from when it means itself as a peer. */
+  /** Where that is the workload's address too: what it dials its own workload as a peer from. */
   readonly peerFrom: string | null;
 }
 
-export interface DnsCapture {
+interface DnsCapture {
   readonly port: number;
   /** Questions to these servers alone; null: to any. */
   readonly servers: readonly string[] | null;

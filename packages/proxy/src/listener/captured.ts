@@ -1,6 +1,6 @@
-// A port to which the packet filter turns connections (design section 5, `--transparent`). Where one
-// was going decides what becomes of it; one that was going nowhere else was made by somebody who
-// knows the port, and is refused, so that nobody borrows this workload's identity.
+// A port to which the packet filter turns connections (design section 5, `--transparent`). Where
+// one was going decides what becomes of it; one that was going nowhere else was made by somebody
+// who knows the port, and is refused, so that nobody borrows this workload's identity.
 //
 // Outbound, in this order: an address that stands for a service is served as that service; an
 // endpoint of the mesh is reached over mutual TLS; HTTP is routed by its authority as on any
@@ -211,7 +211,7 @@ function wholeOf(cluster: string): WeightedClusterRow {
 }
 
 /** 240.0.0.0/4 and 2001:2::/48: the agent's DNS makes addresses of them, nobody routes them. */
-export function isVirtual(address: string): boolean {
+function isVirtual(address: string): boolean {
   const first = Number.parseInt(address, 10);
   return address.includes(":") ? address.startsWith("2001:2::") : first >= 240 && first < 255;
 }
