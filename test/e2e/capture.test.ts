@@ -256,6 +256,17 @@ test("capture: two workloads and a bystander", { timeout: 180_000 }, async (cont
     assert.equal(direct.isProxied, false);
   });
 
+  await context.test("programs of one host that know each other by loopback alone", async () => {
+    const flags = ["--address", "127.0.0.1"];
+    await mesh.run(c, "left", ["--port", "8083", ...flags]);
+    await mesh.run(c, "right", ["--port", "8084", ...flags, "--capture-uid", "61235"]);
+    const [left, right] = ["http://127.0.0.1:8083", "http://127.0.0.1:8084"];
+    assert.equal((await called(c, left, "http://right/who")).identity, identityOf("left"));
+    assert.equal((await called(c, right, "http://left/who")).identity, identityOf("right"));
+    // A connection to itself as a peer is told from one to the program, or it would go round.
+    assert.equal((await called(c, left, "http://left/who")).identity, identityOf("left"));
+  });
+
   await context.test("what is left when all was killed is found and removed", async () => {
     for (const remove of ["by command", "by the next agent"]) {
       const agent = await mesh.sidecar(b, "web", ["--port", "8081"]);

@@ -9,7 +9,7 @@
 // plain sockets write to their handle (`handle-write.ts`) and TLS sockets read into our buffer
 // (`tls-read.ts`), so that bytes do not pass through the stream machinery.
 
-import { connect as connectTcp, isIP, Socket } from "node:net";
+import { connect as connectTcp, isIP, Socket, type TcpNetConnectOpts } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { ByteSocket, SocketOwner } from "./byte-socket.ts";
 import { reportFault } from "./faults.ts";
@@ -458,29 +458,22 @@ export interface ConnectOptions {
 
 /** Opens a plain connection; `owner.onConnected` or `owner.onClosed` follows. */
 export function connectPlain(options: ConnectOptions, owner: SocketOwner): ByteSocket {
-  const read = readInto();
-  const to = { host: options.address, port: options.port };
-  const fd = options.from == null ? -1 : socketFrom(options.from);
-  const own = fd < 0 ? connectOwn(to, read) : connectBound(to, read, fd);
-  read.bind(own.socket);
+  const onread = readInto();
+  const { address: host, port, from = null } = options;
+  const own = new TcpSocket(connectAs(from, { host, port, onread, allowHalfOpen: true }), null);
+  onread.bind(own.socket);
   own.owner = owner;
   own.socket.on("connect", onSocketConnected);
   return own;
 }
 
-type ReadInto = ReturnType<typeof readInto>;
-
-function connectOwn(to: { host: string; port: number }, onread: ReadInto): TcpSocket {
-  const autoSelectFamily = isIP(to.host) === 0;
-  const options = { ...to, noDelay: true, allowHalfOpen: true, autoSelectFamily, onread };
-  return new TcpSocket(connectTcp(options), null);
-}
-
-/** Reading starts with the connection (`manualStart` until then). */
-function connectBound(to: { host: string; port: number }, onread: ReadInto, fd: number): TcpSocket {
-  const options = { fd, allowHalfOpen: true, manualStart: true, onread };
-  const socket = new Socket(options as ConstructorParameters<typeof Socket>[0]);
-  return new TcpSocket(socket.setNoDelay(true).connect(to), null);
+function connectAs(from: string | null, to: TcpNetConnectOpts): Socket {
+  const fd = from === null ? -1 : socketFrom(from);
+  const autoSelectFamily = isIP(to.host ?? "") === 0;
+  if (fd < 0) return connectTcp({ ...to, noDelay: true, autoSelectFamily });
+  // Reading starts with the connection, not with the socket.
+  const unread = { ...to, fd, manualStart: true } as ConstructorParameters<typeof Socket>[0];
+  return new Socket(unread).setNoDelay(true).connect(to);
 }
 
 /** Wraps a TLS client socket that is still connecting; `onConnected` comes after the handshake. */

@@ -132,8 +132,10 @@ export class Cluster {
   #calledBy(client: string, picked: Endpoint): Endpoint {
     const known = this.#dialled.get(client);
     if (known !== undefined) return known;
-    // Another family than the program's, or too many at once: it sees us as its caller.
-    if (client.includes(":") || picked.address.includes(":")) return picked;
+    // Of this host, of another family than the program's, or too many: it sees us as its caller.
+    if (client.startsWith("127.") || client.includes(":") || picked.address.includes(":")) {
+      return picked;
+    }
     if (this.#dialled.size >= dialledMax) return picked;
     const endpoint = new Endpoint(this, picked.row, picked.transport, client);
     this.#dialled.set(client, endpoint);

@@ -123,8 +123,10 @@ export class Endpoint implements Candidate {
 
   /** With capture, this very workload as a peer is told from the program beside us. */
   #dialledFrom(): string | null {
-    const { peerDial } = this.thread.settings;
-    return peerDial !== null && peerDial.address === this.address ? peerDial.from : null;
+    const { peerDial, programAddresses } = this.thread.settings;
+    if (peerDial === null || peerDial.address !== this.address) return null;
+    for (const { port } of programAddresses.values()) if (port === this.port) return peerDial.from;
+    return null;
   }
 
   #sessionFor(context: TlsContext): Buffer | null {
