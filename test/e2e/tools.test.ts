@@ -31,7 +31,7 @@ test("npm run bench: Weft carries a fixed rate in both scenarios", {
     nodeBin,
     [
       ...[...source, "bench/compare.ts", "--only", "weft", "--rounds", "1"],
-      ...["--rate", "400", "--connections", "8", "--seconds", "1"],
+      ...["--scenario", "one-hop,pair", "--rate", "400", "--seconds", "1", "--warm-up", "1"],
     ],
     { cwd: root, timeoutMs: 170_000 },
   );
