@@ -52,6 +52,7 @@ const quiet: Http2Sink = {
   onOutput: none,
   onRequest: none,
   onRefused: none,
+  onStreamRefused: none,
   onResponse: none,
   onData: none,
   onEnd: none,

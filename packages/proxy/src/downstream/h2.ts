@@ -19,7 +19,9 @@ import {
   Http2Connection,
   Http2Error,
   type Http2Options,
+  Http2Reason,
   http2ReasonRows,
+  http2ReasonText,
   type Http2Sink,
   Http2Status,
   type Http2Stream,
@@ -29,6 +31,7 @@ import {
 import type { Entry, Exchange } from "../exchange/exchange.ts";
 import * as pipeline from "../exchange/pipeline.ts";
 import type { StreamOwner } from "../tcp/stream-socket.ts";
+import { Refusal } from "../telemetry/refusals.ts";
 import { Flag, flagRow } from "../telemetry/response-flags.ts";
 import type { Drainable } from "../thread.ts";
 import type { SharedConnection } from "../worker-balance.ts";
@@ -204,6 +207,18 @@ export class H2Downstream implements Http2Sink, Drainable, SharedConnection, Tur
     stream.data(content);
     stream.end(noTrailers);
     stream.reset(Http2Error.NoError);
+  }
+
+  /** The peer was told by a reset; the log and the numbers say it here. */
+  onStreamRefused(reason: Http2Reason): void {
+    const { thread, listenerName } = this.entry;
+    const status = reason === Http2Reason.TooManyStreams ? 503 : 400;
+    thread.stats.countRefused(this.entry, status, Flag.DownstreamProtocol);
+    thread.refusals.note(Refusal.MalformedRequest, {
+      listener: listenerName,
+      peer: this.entry.peer.remoteAddress,
+      reason: http2ReasonText(reason),
+    });
   }
 
   onResponse(): void {}

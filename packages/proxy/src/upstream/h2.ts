@@ -289,6 +289,7 @@ class Events implements Http2Sink {
   // A client is asked nothing, and does not ping.
   onRequest(): void {}
   onRefused(): void {}
+  onStreamRefused(): void {}
   onPong(): void {}
 }
 

@@ -70,6 +70,9 @@ class Nothing implements Http2Sink {
   onRefused(): void {
     throw new Error("refused");
   }
+  onStreamRefused(): void {
+    throw new Error("refused");
+  }
   onResponse(_stream: Http2Stream, _head: ResponseHead): void {}
   onData(stream: Http2Stream, bytes: Buffer): void {
     stream.consumed(bytes.length);

@@ -141,11 +141,6 @@ export class Http2Connection {
     return this.#reason;
   }
 
-  /** The rule that last ended a stream, also one that was never handed on; for the log. */
-  get lastStreamFault(): Http2Reason {
-    return this.#receiver.lastFault;
-  }
-
   get hasOutput(): boolean {
     return this.#sender.hasOutput;
   }

@@ -30,6 +30,7 @@ class Carrier {
       onOutput: () => queueMicrotask(() => this.#flush()),
       onRequest: none,
       onRefused: none,
+      onStreamRefused: none,
       onResponse: none,
       onData: none,
       onEnd: none,

@@ -6,7 +6,7 @@ import type { HeaderList } from "../header-list.ts";
 import type { UnderscoreNames } from "../http1/field-block.ts";
 import type { RequestHead, ResponseHead } from "../http1/head.ts";
 import { defaultHttp2Limits, type Http2Limits } from "../limits.ts";
-import type { Http2Error } from "./error.ts";
+import type { Http2Error, Http2Reason } from "./error.ts";
 import type { Http2Stream } from "./stream.ts";
 
 /** Which side of a connection this is; a server takes requests, a client makes them. */
@@ -105,6 +105,10 @@ export interface Http2Sink {
    * without being looked at further: call `stream.respond`. Nothing follows.
    */
   onRefused(stream: Http2Stream, code: ErrorCode): void;
+  /**
+   * Server: a request was malformed, or one too many: its stream was reset and is not handed on.
+   */
+  onStreamRefused(reason: Http2Reason): void;
   /** Client: an interim head (status below 200), or the final one. `isEnd` as in onRequest. */
   onResponse(stream: Http2Stream, head: ResponseHead, isEnd: boolean): void;
   /** Content; lent for the call. Give its length to `stream.consumed` when it is dealt with. */

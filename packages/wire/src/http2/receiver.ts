@@ -40,8 +40,6 @@ export class Receiver {
   initialSendWindow = 65_535;
   /** Streams above it are refused (RFC 9113 §6.8); set by our second GOAWAY. */
   lastTakenId: number = windowBytesMax;
-  /** The rule that last ended a stream by the peer's error. */
-  lastFault: Http2Reason = Http2Reason.None;
   /** Requests since the owner last set it to 0. */
   requestCount = 0;
 
@@ -145,15 +143,17 @@ export class Receiver {
     // Streams that crossed our last GOAWAY may be opened again elsewhere (§6.8).
     if (streamId > this.lastTakenId) return this.#refuse(streamId, Http2Reason.GoingAway, false);
     if (streams.openCount >= this.#options.concurrentStreamsMax) {
-      return this.#refuse(streamId, Http2Reason.TooManyStreams, true);
+      return this.#refuseRequest(streamId, Http2Reason.TooManyStreams);
     }
-    if (this.#block.dependsOnItself) return this.#refuse(streamId, Http2Reason.BadPriority, true);
+    if (this.#block.dependsOnItself) {
+      return this.#refuseRequest(streamId, Http2Reason.BadPriority);
+    }
     const fields = this.#fields;
     const isEnd = this.#block.isEndStream;
     const isOverLimit = this.#decoder.isOverLimit;
     const head = isOverLimit ? null : fields.finishRequest(isEnd);
     if (!isOverLimit && fields.fault !== Http2Reason.None) {
-      return this.#refuse(streamId, fields.fault, true);
+      return this.#refuseRequest(streamId, fields.fault);
     }
     const stream = this.newStream(streamId);
     stream.isRemoteEnd = isEnd;
@@ -170,9 +170,13 @@ export class Receiver {
     return Http2Reason.None;
   }
 
+  #refuseRequest(streamId: number, reason: Http2Reason): Http2Reason {
+    this.#sink.onStreamRefused(reason);
+    return this.#refuse(streamId, reason, true);
+  }
+
   /** Resets a stream that was never handed on. */
   #refuse(streamId: number, reason: Http2Reason, isCounted: boolean): Http2Reason {
-    this.lastFault = reason;
     this.#sender.rstStream(streamId, codeOfReason(reason));
     this.#streams.refuse(streamId);
     return isCounted ? this.#budgets.reset(this.#streams.nowMs) : Http2Reason.None;
@@ -234,7 +238,6 @@ export class Receiver {
   /** A stream error (RFC 9113 §5.4.2); it counts as a reset by the peer (http-cases H41). */
   #fail(stream: StreamState, reason: Http2Reason): Http2Reason {
     stream.reason = reason;
-    this.lastFault = reason;
     const code = codeOfReason(reason);
     this.#sender.reset(stream, code);
     if (!stream.isRefused) this.#sink.onReset(stream, code, false);

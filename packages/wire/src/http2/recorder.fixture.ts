@@ -4,13 +4,15 @@
 import type { ErrorCode } from "../error-code.ts";
 import type { HeaderList } from "../header-list.ts";
 import type { RequestHead, ResponseHead } from "../http1/head.ts";
-import type { Http2Error } from "./error.ts";
+import type { Http2Error, Http2Reason } from "./error.ts";
 import { http2ReasonRows } from "./error.ts";
 import type { Http2Sink } from "./options.ts";
 import type { Http2Stream } from "./stream.ts";
 
 export class Recorder implements Http2Sink {
   readonly events: string[] = [];
+  /** Rules that requests broke which were not handed on. */
+  readonly refusals: string[] = [];
   /** Content by stream, which may come in any pieces. */
   readonly bodies: Map<number, string> = new Map<number, string>();
   readonly streams: Map<number, Http2Stream> = new Map<number, Http2Stream>();
@@ -33,6 +35,10 @@ export class Recorder implements Http2Sink {
     this.streams.set(stream.id, stream);
     this.#add(stream, `refused ${code}`);
     this.#ended.add(stream.id);
+  }
+
+  onStreamRefused(reason: Http2Reason): void {
+    this.refusals.push(http2ReasonRows[reason]?.name ?? "");
   }
 
   onResponse(stream: Http2Stream, head: ResponseHead, isEnd: boolean): void {
