@@ -47,4 +47,21 @@ export const grpcCases: readonly DifferentialCase[] = [
       "POST /shop.Catalog/Get\nx-canary: no",
     ],
   },
+  {
+    name: "grpc-answers",
+    objects: grpcRoute(
+      "grpc-answers",
+      rule("v2", "[{ method: { service: shop.Catalog } }]") +
+        `
+    - matches: [{ method: { service: shop.Nowhere } }]
+      backendRefs: [{ name: missing, port: 80 }]
+    - matches: [{ method: { service: shop.Nothing } }]`,
+    ),
+    requests: [
+      ...["/shop.Unknown/Get", "/shop.Nowhere/Get", "/shop.Nothing/Get"].map(
+        (path) => `POST ${path}\ncontent-type: application/grpc\nte: trailers\nconnection: te`,
+      ),
+      "POST /shop.Unknown/Get\ncontent-type: application/grpc-web",
+    ],
+  },
 ];

@@ -77,7 +77,8 @@ export function compileHttpRoutes(
     routes.push(serviceRoute(context, service, port));
   } else {
     for (const placed of placeRules(held)) routes.push(compilePlaced(context, placed));
-    const missing = `no ${first.kind} of ${named.service} matches the request\n`;
+    const end = first.kind === "GRPCRoute" ? ENDS.GRPCRoute : ENDS.HTTPRoute;
+    const missing = `no ${first.kind} of ${named.service} matches the request${end}`;
     routes.push(directRoute("no-match", 404, missing, { kind: "", namespace: "", name: "" }));
   }
   return { routes, clusters: [...context.clusters.values()] };
@@ -121,6 +122,9 @@ function compilePlaced(context: Context, placed: PlacedRule): Route {
   return message;
 }
 
+/** How a text ends: as content by a line's end, as gRPC's message by nothing. */
+const ENDS: Readonly<Record<RequestRoute["kind"], string>> = { HTTPRoute: "\n", GRPCRoute: "" };
+
 /** What a backend that leads nowhere answers; 503 is gRPC's UNAVAILABLE. */
 const NOWHERE = {
   HTTPRoute: {
@@ -143,7 +147,9 @@ interface CompiledRule {
 function compileRule(context: Context, placed: PlacedRule): CompiledRule {
   const { route, rule, ruleIndex, prefix } = placed;
   const reasons = problemsOf(route).rules.get(ruleIndex);
-  if (reasons !== undefined) return direct(500, `the route cannot be enforced: ${reasons[0]}\n`);
+  if (reasons !== undefined) {
+    return direct(route, 500, `the route cannot be enforced: ${reasons[0]}`);
+  }
   const redirect = redirectOf(rule.filters);
   if (redirect !== null) {
     const action = compileRedirect(redirect, prefix, context.named.port);
@@ -154,7 +160,7 @@ function compileRule(context: Context, placed: PlacedRule): CompiledRule {
   if (weights.length === 0) {
     const why =
       (rule.backendRefs ?? []).length === 0 ? "has no backends" : "gives no backend weight";
-    return direct(NOWHERE[route.kind].status, `the rule ${why}\n`);
+    return direct(route, NOWHERE[route.kind].status, `the rule ${why}`);
   }
   const action = forwardTo(context, choices, rule);
   action.clusterSpecifier = specifierOf(weights);
@@ -169,8 +175,8 @@ function compileRule(context: Context, placed: PlacedRule): CompiledRule {
   };
 }
 
-function direct(status: number, body: string): CompiledRule {
-  const action = directAction(status, body);
+function direct(route: RequestRoute, status: number, text: string): CompiledRule {
+  const action = directAction(status, text + ENDS[route.kind]);
   return { action, metadata: {}, policies: [], isDirect: true };
 }
 
