@@ -51,7 +51,7 @@ try {
   for (const scenario of scenarios) {
     const own = path.join(dir, scenario.name);
     mkdirSync(own);
-    results[scenario.name] = await runScenario(scenario, {
+    const rows = await runScenario(scenario, {
       dir: own,
       peers,
       rounds: Number(values.rounds),
@@ -59,13 +59,11 @@ try {
       warmUpSeconds: Number(values["warm-up"]),
       rate: values.rate === undefined ? null : Number(values.rate),
     });
-  }
-  for (const scenario of scenarios) {
-    const rows = results[scenario.name] ?? [];
+    results[scenario.name] = rows;
     print(scenario, rows);
     printDifference(rows);
   }
-  if (values.save) save(results, values);
 } finally {
+  if (values.save) save(results, values);
   rmSync(dir, { recursive: true, force: true });
 }

@@ -79,7 +79,11 @@ async function startPeer(
   const own = path.join(dir, peer.name);
   mkdirSync(own, { recursive: true });
   const row: Row = { peer: peer.name, version: found.version, rounds: [] };
-  running.push({ row, peer: await peer.start({ topology, originPort, dir: own }) });
+  try {
+    running.push({ row, peer: await peer.start({ topology, originPort, dir: own }) });
+  } catch (error) {
+    console.log(`${name}: without ${peer.name}: ${String(error)}`);
+  }
 }
 
 function loadOf(scenario: Scenario, options: RoundOptions): LoadOptions {

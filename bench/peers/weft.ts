@@ -24,7 +24,14 @@ const service = (originPort: number, topology: Topology): object[] => [
     kind: "Service",
     metadata: { name: "origin", namespace: "default" },
     spec: {
-      ports: [{ name: "http", port: 80, targetPort: "http", appProtocol: protocols[topology] }],
+      ports: [
+        {
+          name: protocols[topology],
+          port: 80,
+          targetPort: protocols[topology],
+          appProtocol: protocols[topology],
+        },
+      ],
       ...(topology !== "one-hop" ? { selector: { "weft.dev/service": "origin" } } : {}),
     },
   },
@@ -82,7 +89,10 @@ async function startWeft(
   }
   const pids: number[] = [];
   if (topology !== "one-hop") {
-    const flags = ["sidecar", "--service", "origin", "--port", String(originPort)];
+    const flags = [
+      ...["sidecar", "--service", "origin", "--port", String(originPort)],
+      ...["--protocol", protocols[topology]],
+    ];
     pids.push(crew.spawn(bin, flags, environment));
   }
   const log = path.join(dir, "client.log");
