@@ -6,6 +6,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import {
   type ByteSocket,
   collectGarbage,
+  releaseMemory,
   flushWrites,
   handleFaults,
   type LogFields,
@@ -35,6 +36,8 @@ import { relieve } from "./worker-balance.ts";
 const sweepMs = 1000;
 const drainLookMs = 20;
 const cacheFlushMs = 3000;
+/** By then an idle worker has needed all that starting takes. */
+const settledMs = 4000;
 
 interface Closable {
   close(): void;
@@ -67,6 +70,7 @@ function main(): void {
   });
   // A thread that is terminated writes nothing: what was compiled is kept for the next one now.
   runtime.timers.after(cacheFlushMs, flushCompileCache, { background: true });
+  runtime.timers.after(settledMs, () => releaseUnlessBusy(thread), { background: true });
   post({ kind: "started" });
 }
 
@@ -135,6 +139,11 @@ function obey(message: ToWorker, own: Own): void {
       own.close();
       break;
   }
+}
+
+/** It would stop requests for some tens of milliseconds; a worker that has some needs its heap. */
+function releaseUnlessBusy(thread: Thread): void {
+  if (thread.stats.activeCount === 0 && thread.downstreams.size === 0) releaseMemory();
 }
 
 /** A bug: it ends the connection it was met on, and nothing else. */

@@ -18,6 +18,7 @@ type Collect = (options: {
 export function releaseMemory(): void {
   // Other flavours leave the young generation as large as it grew.
   collector()({ type: "major", execution: "sync", flavor: "last-resort" });
+  trimHeap();
 }
 
 /**
