@@ -10,6 +10,7 @@ import type { Overload } from "./overload.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { type ClusterReading, metricsText, type XdsCounts } from "./telemetry/prometheus.ts";
 import type { Totals } from "./telemetry/totals.ts";
+import type { EndpointVerdict } from "./upstream/outlier.ts";
 import { Limit } from "./upstream/circuit-breaking.ts";
 
 export interface TopicSources {
@@ -126,19 +127,27 @@ async function endpoints(sources: TopicSources): Promise<unknown[]> {
   const answers = (await sources.supervisor().ask("endpoints", {})) as EndpointView[][];
   const { namespace, workload } = sources.options.workload;
   const proxy = `${namespace}/${workload}`;
+  const keyOf = ({ address, cluster }: { address: string; cluster: string }): string =>
+    `${cluster}\n${address}`;
+  const sums = new Map<string, { openConnections: number; activeRequests: number }>();
+  for (const one of answers.flat()) {
+    const sum = sums.get(keyOf(one)) ?? { openConnections: 0, activeRequests: 0 };
+    sum.openConnections += one.openConnections;
+    sum.activeRequests += one.activeRequests;
+    sums.set(keyOf(one), sum);
+  }
+  const verdicts = new Map<string, EndpointVerdict>();
+  for (const cluster of sources.subscriptions.tables.clusters.keys()) {
+    for (const verdict of sources.shares().verdicts(cluster)) {
+      verdicts.set(keyOf({ cluster, address: verdict.key }), verdict);
+    }
+  }
   return (answers[0] ?? []).map((view) => {
-    const verdict = sources
-      .shares()
-      .verdicts(view.cluster)
-      .find(({ key }) => key === view.address);
-    const same = answers.flat().filter((other) => {
-      return other.cluster === view.cluster && other.address === view.address;
-    });
+    const verdict = verdicts.get(keyOf(view));
     return {
       proxy,
       ...view,
-      openConnections: same.reduce((sum, other) => sum + other.openConnections, 0),
-      activeRequests: same.reduce((sum, other) => sum + other.activeRequests, 0),
+      ...sums.get(keyOf(view)),
       ejected: verdict?.isEjected ?? false,
       reason: verdict?.reason || view.lastFailure,
     };
