@@ -228,3 +228,37 @@ behaviour(
     assert.match(text, /weft_xds_updates_total\{type="CDS",outcome="refused"\} 1/);
   },
 );
+
+behaviour(
+  "connections of a listener that is taken away end after what is under way",
+  import.meta.url,
+  async (mesh) => {
+    const program = mesh.program("catalog-1");
+    const held: (() => void)[] = [];
+    program.onRequest = (request, response) => {
+      if (request.url === "/slow") held.push(() => response.end("finished"));
+      else response.end("at once");
+    };
+    const port = mesh.inbound("catalog-1");
+    const get = (path: string): string => `GET ${path} HTTP/1.1\r\nhost: catalog\r\n\r\n`;
+    const idle = mesh.rawTo(port).write(get("/"));
+    await idle.until(({ text }) => text.includes("at once"));
+    const busy = mesh.rawTo(port).write(get("/slow"));
+    await eventually(() => held.length === 1);
+    const outbound = mesh.raw("catalog-1").write(get("/"));
+    await outbound.until(({ text }) => text.includes("at once"));
+
+    const type = "type.googleapis.com/envoy.config.listener.v3.Listener";
+    const { xdsHandler } = mesh.proxy("catalog-1");
+    assert.equal(xdsHandler.onUpdate(type, [], ["inbound/http"], ""), null);
+    await idle.until(({ hasEnded }) => hasEnded);
+    assert.equal(idle.errorCode, "");
+    assert.equal(busy.hasEnded, false);
+    held[0]?.();
+    await busy.until(({ hasEnded }) => hasEnded);
+    assert.match(busy.text, /^HTTP\/1\.1 200 OK\r\n/);
+    assert.match(busy.text, /finished$/m);
+    assert.equal(outbound.hasEnded, false, "another listener's connections stay");
+    await mesh.leave("catalog-1");
+  },
+);

@@ -35,6 +35,8 @@ export interface Drainable {
    * connection whose protocol cannot say goodbye (HTTP/1) stays until its next response.
    */
   drain(keepsIdle: boolean): void;
+  /** How it came in; null while that is not known. */
+  readonly entry: Entry | null;
   /** It says goodbye (HTTP/2's two GOAWAYs), which takes a round trip. */
   readonly isLeaving: boolean;
   destroy(): void;

@@ -3,6 +3,7 @@
 
 import { type Clock, type Timers } from "@weft/runtime";
 import { Compilation, emptyTables, type ResourceChange, type Tables } from "@weft/rules";
+import type { Entry } from "../exchange/exchange.ts";
 import type { ClusterShare } from "../messages.ts";
 import type { Thread } from "../thread.ts";
 import { Cluster } from "../upstream/cluster.ts";
@@ -14,6 +15,23 @@ export interface Change {
   readonly version: string;
   readonly changes: readonly ResourceChange[];
   readonly clusters: readonly ClusterShare[];
+}
+
+/**
+ * Connections whose listener, or whose way through it (plaintext, mutual TLS), is no more: they
+ * finish what is under way and end.
+ */
+function drainOrphans(thread: Thread, before: Tables, after: Tables): void {
+  for (const downstream of thread.downstreams) {
+    const { entry } = downstream;
+    if (entry === null || !hasChain(before, entry) || hasChain(after, entry)) continue;
+    downstream.drain(false);
+  }
+}
+
+function hasChain(tables: Tables, { listenerName, peer }: Entry): boolean {
+  const row = tables.listeners.get(listenerName);
+  return row !== undefined && (peer.isTls ? row.tlsChain : row.plainChain) !== null;
 }
 
 export interface CurrentEvents {
@@ -95,8 +113,10 @@ export class Current {
       cluster.eject(new Set(share.ejected));
       cluster.configure(row, table, share);
     }
+    const before = this.tables;
     this.tables = tables;
     this.version = change.version;
+    if (tables.listeners !== before.listeners) drainOrphans(thread, before, tables);
     for (const [name, cluster] of this.clusters) {
       if (tables.clusters.has(name)) continue;
       this.clusters.delete(name);

@@ -36,6 +36,7 @@ export function holdBytes(
 }
 
 class HeldBytes implements SocketOwner, Drainable {
+  readonly entry = null;
   readonly isLeaving = false;
   readonly #thread: Thread;
   readonly #socket: ByteSocket;
