@@ -94,7 +94,7 @@ async function adminAnswer(sources: TopicSources, question: HttpQuestion): Promi
   if (topic === "") return { status: 200, contentType: textType, body: `${topics.join("\n")}\n` };
   const worker = /^workers\/(\d+)\/terminate$/.exec(topic);
   if (worker !== null && question.method === "POST") {
-    const found = sources.supervisor().terminate(Number(worker[1]));
+    const found = await sources.supervisor().terminate(Number(worker[1]));
     return found ? { status: 200, contentType: jsonType, body: "{}\n" } : notFound;
   }
   if (topic === "workers/replace" && question.method === "POST") {

@@ -264,11 +264,11 @@ export class Supervisor {
     for (const { bound } of this.#listeners) bound?.close();
   }
 
-  /** One worker goes as if it had crashed. */
-  terminate(number: number): boolean {
+  /** One worker goes as if it had crashed; resolves when it has. */
+  async terminate(number: number): Promise<boolean> {
     const running = this.#running.get(number);
     if (running === undefined) return false;
-    void running.worker.terminate();
+    await running.worker.terminate();
     return true;
   }
 

@@ -17,7 +17,7 @@ type Collect = (options: {
 
 export function releaseMemory(): void {
   // Other flavours leave the young generation as large as it grew.
-  collector()({ type: "major", execution: "sync", flavor: "last-resort" });
+  collector()?.({ type: "major", execution: "sync", flavor: "last-resort" });
   trimHeap();
 }
 
@@ -26,15 +26,16 @@ export function releaseMemory(): void {
  * would otherwise keep it for lack of a reason to look.
  */
 export function collectGarbage(): void {
-  collector()({ type: "major", execution: "sync", flavor: "regular" });
+  collector()?.({ type: "major", execution: "sync", flavor: "regular" });
 }
 
 let known: Collect | null = null;
 
-function collector(): Collect {
+/** Null now and then: flags are the process's, and another thread may have just taken this one. */
+function collector(): Collect | null {
   if (known !== null) return known;
   setFlagsFromString("--expose-gc");
-  known = runInNewContext("gc") as Collect;
+  known = runInNewContext("globalThis.gc ?? null") as Collect | null;
   setFlagsFromString("--no-expose-gc");
   return known;
 }
