@@ -61,6 +61,14 @@ class Captured {
     return mesh;
   }
 
+  async outbound(policy: "AllowAny" | "RegistryOnly"): Promise<void> {
+    const file = path.join(this.dir, "mesh-config.yaml");
+    const head = "apiVersion: weft.dev/v1alpha1\nkind: MeshConfig\nmetadata: { name: default }\n";
+    writeFileSync(file, `${head}spec: { outbound: ${policy} }\n`);
+    const { code, stderr } = await this.hub.run(weftBin, ["apply", "-f", file]);
+    assert.equal(code, 0, stderr);
+  }
+
   /** Of another host: it has the token, and not the control plane's files. */
   environment(name: string): Record<string, string> {
     return {
@@ -211,6 +219,23 @@ test("capture: two workloads and a bystander", { timeout: 180_000 }, async (cont
       await assert.rejects(c.get(`http://${a.v4}:${port}/who`), /exit (52|56)/);
     }
     await catalog.printed(/code=capture-bypassed/);
+  });
+
+  await context.test("RegistryOnly lets nothing out that the mesh does not know", async () => {
+    await mesh.outbound("RegistryOnly");
+    const status = ["-gsS", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}"];
+    await eventually("HTTP is refused", async () => {
+      const { stdout } = await b.run("curl", [...status, `http://${c.v4}:8080/who`]);
+      return stdout === "502" || null;
+    });
+    const unheard = b.start(nodeBin, ["-e", talk, c.v4, "2525"]);
+    await web.printed(/code=host-unknown .*destination=10\.77\.0\.4:2525/);
+    await unheard.ended();
+    assert.doesNotMatch(unheard.output(), /heard/);
+    // What is excluded is no business of the mesh.
+    assert.equal((await called(hub, webAt, `http://${c.v4}:9000/who`)).name, "bystander");
+    await mesh.outbound("AllowAny");
+    await called(hub, webAt, `http://${c.v4}:8080/who`);
   });
 
   await context.test("a second program of the host, known by a user of its own", async () => {

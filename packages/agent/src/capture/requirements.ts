@@ -4,12 +4,13 @@
 
 import { readFileSync } from "node:fs";
 import { canShareListeners } from "@weft/runtime";
+import { findIp } from "./client-route.ts";
 import { findNft, runNft } from "./nft.ts";
 import { makeCgroup, placeCgroup, removeCgroup } from "./program-cgroup.ts";
 import { createScript } from "./rule-set.ts";
 
 export interface Requirement {
-  readonly name: "platform" | "rights" | "nft" | "rules" | "ffi" | "cgroup";
+  readonly name: "platform" | "rights" | "nft" | "rules" | "ffi" | "cgroup" | "ip";
   readonly isMet: boolean;
   /** Without it there is another way. */
   readonly isOptional: boolean;
@@ -28,7 +29,7 @@ export function captureRequirements(): Requirement[] {
   }
   const hasRights = hasCapability(netAdmin);
   const nft = findNft();
-  const found = [rightsRow(hasRights), nftRow(nft), ffiRow()];
+  const found = [rightsRow(hasRights), nftRow(nft), ffiRow(), ipRow()];
   if (hasRights && nft !== null) found.push(rulesRow(nft), cgroupRow());
   return found;
 }
@@ -63,6 +64,13 @@ function ffiRow(): Requirement {
     `this Node (${process.version}) has no FFI, which tells where a connection was going`,
     "Start weft with Node 26 and without --no-experimental-ffi.",
   );
+}
+
+function ipRow(): Requirement {
+  if (findIp() !== null) return met("ip", "programs on loopback see the address of who called");
+  const message = "the ip program is not installed: programs see the sidecar as who called";
+  const grant = "Install it: apt-get install iproute2, dnf install iproute or apk add iproute2.";
+  return { ...unmet("ip", message, grant), isOptional: true };
 }
 
 /** Whether the kernel would take every kind of rule; nothing is changed. */
