@@ -114,7 +114,7 @@ const timeout = object("How long things may take; 0s means for ever.", {
   connect: duration("For a connection with its TLS handshake; 5s likewise."),
 });
 
-export const PROXY_PROTOCOLS = ["V1", "V2"] as const;
+const PROXY_PROTOCOLS = ["V1", "V2"] as const;
 export type ProxyProtocolVersion = (typeof PROXY_PROTOCOLS)[number];
 
 const proxyProtocol = choice(

@@ -1,5 +1,5 @@
-// Ranges of IP addresses (RFC 4632, RFC 4291 section 2.3): an address, or one with the length of its
-// prefix. An IPv4 address in the IPv6 form is the IPv4 address.
+// Ranges of IP addresses (RFC 4632, RFC 4291 section 2.3): an address, or one with the length of
+// its prefix. An IPv4 address in the IPv6 form is the IPv4 address.
 
 import { parseIpAddress } from "@weft/wire";
 

@@ -1,7 +1,7 @@
 // The outbound side of a connection that belongs to one service: an `--upstream` listener, the
 // inside of a CONNECT tunnel, an address that stands for a service. What is spoken is what the
-// service's port declares; where it declares nothing, the first bytes say, and after a short silence
-// the server may speak first.
+// service's port declares; where it declares nothing, the first bytes say, and after a short
+// silence the server may speak first.
 
 import type { ByteSocket, LogFields } from "@weft/runtime";
 import { matchStream, needsServerName, type RouteRow, type VirtualHostRow } from "@weft/rules";
