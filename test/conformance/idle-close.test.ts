@@ -1,5 +1,5 @@
-// Programs that close idle connections after one, two and five seconds, and requests that may not be
-// sent twice just then: the connection that is being closed is never the one they are sent on.
+// Programs that close idle connections after one, two and five seconds, and requests that may not
+// be sent twice just then: the connection that is being closed is never the one they are sent on.
 
 import assert from "node:assert/strict";
 import { Agent } from "node:http";

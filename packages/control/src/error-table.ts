@@ -315,6 +315,18 @@ export const localErrorTable: Readonly<Record<string, LocalErrorRow>> = {
     meaning: "--transparent was asked for without the right to set packet filter rules.",
     hint: "Run it as root, or give the container NET_ADMIN, SETUID and SETGID; see `weft check`.",
   },
+  "upgrade-impossible": {
+    meaning: "SIGUSR2 asked for an upgrade in place where that cannot be.",
+    hint: "Restart instead. It takes a Node with FFI (26), and no --transparent.",
+  },
+  "upgrade-failed": {
+    meaning: "The Weft that is installed now could not take this process's place.",
+    hint: "Whoever served before serves on. Its own lines in the log say why; try `weft version`.",
+  },
+  overload: {
+    meaning: "A sidecar is short of memory and takes on less; requests may get 503 OM.",
+    hint: "Give it more (--memory-limit, its cgroup), or look for what holds so many requests.",
+  },
   "capture-unavailable": {
     meaning: "--transparent was asked for on a host that lacks something capture needs.",
     hint: "The message names it; `weft check` lists what capture needs and how to grant it.",
