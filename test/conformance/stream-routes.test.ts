@@ -36,10 +36,14 @@ behaviour(
     introduce(mesh);
     assert.equal(await whoAnswers(dial(mesh)), "db-1");
     await mesh.apply(tcpRoute(["db", 1], ["standby", 3]));
-    const answers = await Promise.all(Array.from({ length: 200 }, () => whoAnswers(dial(mesh))));
+    const answers: string[] = [];
+    while (answers.length < 100) {
+      const some = Array.from({ length: 10 }, () => whoAnswers(dial(mesh)));
+      answers.push(...(await Promise.all(some)));
+    }
     const share = answers.filter((name) => name === "standby-1").length / answers.length;
     // Five standard deviations.
-    assert.ok(Math.abs(share - 0.75) < 0.155, `${share}`);
+    assert.ok(Math.abs(share - 0.75) < 0.22, `${share}`);
     assert.ok(answers.every((name) => name === "standby-1" || name === "db-1"));
     await mesh.apply(tcpRoute(["db", 0], ["standby", 1]));
     const tunnel = mesh.raw("web");
