@@ -21,7 +21,7 @@ export interface HttpCasesPage {
 export function httpCasesPage(root: string): HttpCasesPage {
   const file = "test/conformance/http-cases.yaml";
   const rows = parse(readFileSync(path.join(root, file), "utf8")) as CaseRow[];
-  const whole = citations(root, "test/{conformance,interop,e2e}/**/*.test.ts");
+  const whole = citations(root, "test/{conformance,interop,e2e}/**/*{.test,-cases}.ts");
   const beside = citations(root, "packages/wire/src/**/*.test.ts");
   const problems: string[] = [];
   const lines = rows.map(({ id, on, case: text, none }) => {

@@ -88,7 +88,7 @@ behaviour(
     await logged(mesh, "identity-refused", /identity=""/);
     const garbage = mesh.rawTo(port).write("\x16\x03\x01\x00\x05hello");
     await garbage.untilOver();
-    assert.match(garbage.text, /^\x15\x03/, "a TLS alert");
+    assert.ok(garbage.text.startsWith("\x15\x03"), "a TLS alert");
     await logged(mesh, "handshake-failed", /peer=127/, /reason=ERR_SSL/);
 
     const impostor = await mesh.authority.issue("spiffe://weft.local/ns/default/sa/impostor");

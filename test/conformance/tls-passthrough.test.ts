@@ -44,17 +44,20 @@ async function ask(socket: Socket, servername: string): Promise<string> {
   return text.replace(/took \d+/, "took");
 }
 
+async function dribble(socket: Socket, bytes: Buffer): Promise<void> {
+  for (let at = 0; at < bytes.length; at += at === 0 ? 1 : 90) {
+    socket.write(bytes.subarray(at, at === 0 ? 1 : at + 90));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
 /** What is first written to it goes out in segments of 90 bytes, the first of one byte. */
 async function inPieces(port: number): Promise<Socket> {
   const server = createServer((near) => {
     const far = connectTcp({ port, host: "127.0.0.1", noDelay: true });
-    near.once("data", async (bytes: Buffer) => {
+    near.once("data", (bytes: Buffer) => {
       near.pause();
-      for (let at = 0; at < bytes.length; at += at === 0 ? 1 : 90) {
-        far.write(bytes.subarray(at, at === 0 ? 1 : at + 90));
-        await new Promise((resolve) => setTimeout(resolve, 1));
-      }
-      near.pipe(far);
+      void dribble(far, bytes).then(() => near.pipe(far));
     });
     far.pipe(near);
     far.on("error", () => near.destroy());
@@ -91,20 +94,17 @@ behaviour(
   import.meta.url,
   async (mesh) => {
     await serveTls(mesh);
-    const cases: readonly [bytes: string, answer: RegExp, line: RegExp][] = [
-      ["SSH-2.0-x\r\n", /^$/, /code=no-server-name/],
-      [
-        "\x16\x03\x01\x00\x05hello",
-        /^\x15\x03\x01\x00\x02\x02\x32$/,
-        /bad-client-hello .*malformed/,
-      ],
-      ["\x16\x03\x01\x3f\xff\x01\x01\x00\x00", /^\x15\x03\x01\x00\x02\x02\x32$/, /too long/],
+    const decodeError = "\x15\x03\x01\x00\x02\x02\x32";
+    const cases: readonly [bytes: string, answer: string, line: RegExp][] = [
+      ["SSH-2.0-x\r\n", "", /code=no-server-name/],
+      ["\x16\x03\x01\x00\x05hello", decodeError, /bad-client-hello .*malformed/],
+      ["\x16\x03\x01\x3f\xff\x01\x01\x00\x00", decodeError, /too long/],
     ];
     for (const [bytes, answer, line] of cases) {
       mesh.lines.length = 0;
       const connection = mesh.rawTo(portOf(mesh)).write(bytes);
       await connection.untilOver();
-      assert.match(connection.text, answer);
+      assert.equal(connection.text, answer);
       await eventually(() => mesh.lines.some((one) => line.test(one)));
     }
   },
