@@ -1,5 +1,5 @@
 // Databases through two sidecars of a real mesh: what their own programs do must work as if nothing
-// stood between, with either half of a connection ended first (H31), and a server that dies is seen.
+// stood between, either half of a connection may end first (H31), and a server that dies is seen.
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
