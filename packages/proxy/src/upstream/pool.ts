@@ -287,9 +287,8 @@ export class Pool {
   /** Gives a free connection to the one that waits longest, or keeps it. */
   #serve(connection: H1Connection): void {
     const { breaker } = this.endpoint.cluster;
-    for (;;) {
-      const user = this.#upgrades.waiting.shift() ?? this.#any.waiting.shift();
-      if (user === undefined) break;
+    while (this.#waitingCount > 0) {
+      const user = (this.#upgrades.waiting.shift() ?? this.#any.waiting.shift()) as UpstreamUser;
       breaker.releasePending();
       if (breaker.admitRequest()) return connection.use(user);
       user.onNoConnection(Flag.Overflow);
