@@ -1,6 +1,7 @@
 // Runs the tests in two phases: those of the packages side by side, then the whole-mesh ones one at
-// a time, because they measure and kill things. Ends with the list of what was skipped and why.
-import { spawnSync } from "node:child_process";
+// a time, because they measure and kill things; beside them, those that mostly wait. Ends with the
+// list of what was skipped and why.
+import { spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 
@@ -10,8 +11,12 @@ const skippedFile = path.join(root, ".cache/skipped.txt");
 fs.mkdirSync(path.dirname(skippedFile), { recursive: true });
 fs.rmSync(skippedFile, { force: true });
 
-function run(patterns, concurrency) {
-  const result = spawnSync(
+/** Minutes of waiting: for liveness to run out, for ends and deadlines. */
+const waiting = ["liveness", "life-of-run", "health"].map((name) => `test/e2e/${name}.test.ts`);
+
+/** Resolves with the exit code; `isHeld`: what it prints comes when it has ended. */
+function run(files, concurrency, isHeld = false) {
+  const child = spawn(
     process.execPath,
     [
       "--conditions=@weft/source",
@@ -23,24 +28,37 @@ function run(patterns, concurrency) {
       "--test-reporter-destination=stdout",
       `--test-reporter=${reporter}`,
       "--test-reporter-destination=stderr",
-      ...patterns,
+      ...files,
     ],
-    { stdio: "inherit", cwd: root, env: { ...process.env, WEFT_SKIPPED_FILE: skippedFile } },
+    {
+      stdio: isHeld ? ["ignore", "pipe", "pipe"] : "inherit",
+      cwd: root,
+      env: { ...process.env, WEFT_SKIPPED_FILE: skippedFile },
+    },
   );
-  return result.status ?? 1;
+  const held = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (bytes) => held.push(bytes));
+  }
+  return new Promise((resolve) => {
+    child.on("close", (code) => resolve({ code: code ?? 1, held: Buffer.concat(held) }));
+  });
+}
+
+async function runAll() {
+  const packages = ["packages/*/src/**/*.test.ts", "scripts/**/*.test.ts"];
+  const alone = fs
+    .globSync("test/**/*.test.ts", { cwd: root })
+    .filter((file) => !waiting.includes(file))
+    .sort();
+  const first = await run(packages, 2);
+  const [second, third] = await Promise.all([run(alone, 1), run(waiting, 1, true)]);
+  process.stdout.write(third.held);
+  return first.code || second.code || third.code;
 }
 
 const given = process.argv.slice(2);
-const phases =
-  given.length > 0
-    ? [[given, 1]]
-    : [
-        [["packages/*/src/**/*.test.ts", "scripts/**/*.test.ts"], 2],
-        [["test/**/*.test.ts"], 1],
-      ];
-
-let status = 0;
-for (const [patterns, concurrency] of phases) status = run(patterns, concurrency) || status;
+const status = given.length > 0 ? (await run(given, 1)).code : await runAll();
 
 if (fs.existsSync(skippedFile)) {
   console.log("\nSkipped:");

@@ -153,6 +153,8 @@ behaviour(
     const port = mesh.inbound("catalog-1");
     const peers = Array.from({ length: 100 }, () => mesh.rawTo(port).write("GET / HTTP/1.1\r\n"));
     await Promise.all(peers.map((peer) => peer.untilOver()));
+    // Every worker's lines are here once it has answered.
+    await mesh.proxy("catalog-1").ask("stats", {});
     const lines = mesh.lines.filter((line) => line.includes("code=plaintext-refused"));
     assert.ok(lines.length >= 1 && lines.length <= 5 * mesh.concurrency, `${lines.length} lines`);
   },

@@ -145,8 +145,6 @@ function objectsOf(programs: Programs, places: Places): string {
     slice("closed-port", places["closed"] ?? 0),
     servicePort("to-tcp", "ports: [{ name: tcp, port: 7000, appProtocol: tcp }]"),
     slice("to-tcp", places["tcp"] ?? 0, "tcp"),
-    servicePort("to-grpc", "ports: [{ name: grpc, port: 7001, appProtocol: grpc }]"),
-    slice("to-grpc", places["tcp"] ?? 0, "grpc"),
     ...cases.flatMap((one) => [
       service(one.name, one.program ?? "v1", programs, one.ports),
       one.rules === undefined ? "" : route(one),

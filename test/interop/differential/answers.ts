@@ -208,7 +208,6 @@ spec:
     name: "tunnels",
     requests: [
       { text: "CONNECT to-tcp:7000\nHost: to-tcp:7000", after: "over tcp" },
-      { text: "CONNECT to-grpc:7001\nHost: to-grpc:7001", after: "over grpc" },
       "CONNECT to-tcp:7002\nHost: to-tcp:7002",
       { text: "CONNECT tunnels:80\nHost: tunnels:80", after: "GET / HTTP/1.1\r\nHost: a\r\n\r\n" },
     ],

@@ -6,11 +6,18 @@ import type { DifferentialCase } from "./case.ts";
 export const messageCases: readonly DifferentialCase[] = [
   {
     name: "path-spellings",
-    differs: ["GET /a/%2e%2e/a/b", "GET /a\\b"].map((request) => ({
-      row: "Spellings of a path",
-      request,
-      lines: ["status: 400 | 200", "requests: 0 | 1"],
-    })),
+    differs: [
+      ...["GET /a/%2e%2e/a/b", "GET /a\\b"].map((request) => ({
+        row: "Spellings of a path",
+        request,
+        lines: ["status: 400 | 200", "requests: 0 | 1"],
+      })),
+      ...["GET /a/%zz", "GET /a/b?%zz"].map((request) => ({
+        row: "Spellings of a path",
+        request,
+        lines: ["status: 400 | 502"],
+      })),
+    ],
     rules: `
 - matches: [{ path: { value: /a/b } }]
   backendRefs: [{ name: only-v2, port: 80 }]

@@ -9,9 +9,13 @@ import {
   sharedConnectionWindowBytes,
 } from "@weft/wire";
 
-export const outboundParser = { allowConnect: true, allowUnknownMethods: true } as const;
-export const serviceParser = { allowUnknownMethods: true } as const;
-export const meshParser = { allowUnknownMethods: true } as const;
+export const outboundParser = {
+  allowConnect: true,
+  allowUnknownMethods: true,
+  underscoreNames: "keep",
+} as const;
+export const serviceParser = { allowUnknownMethods: true, underscoreNames: "keep" } as const;
+export const meshParser = { allowUnknownMethods: true, underscoreNames: "keep" } as const;
 export const strangerParser = { allowUnknownMethods: true, underscoreNames: "drop" } as const;
 
 const manyLimits: Http2Limits = { ...defaultHttp2Limits, requestsPerFeedMax: 64 };

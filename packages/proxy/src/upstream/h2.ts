@@ -216,6 +216,8 @@ export class H2Connection implements SocketOwner, TurnEnd {
   /** The peer's bytes are no HTTP/2: its streams were told. */
   #failed(): void {
     const { endpoint } = this.pool;
+    // We said goodbye ourselves; the peer had not heard it yet.
+    if (this.#http2.reason === Http2Reason.None) return this.#close();
     endpoint.thread.log.warn("an endpoint's HTTP/2 is malformed", {
       code: "upstream-http2",
       endpoint: endpoint.row.key,
@@ -296,6 +298,8 @@ class Events implements Http2Sink {
 /** Why a stream ended before its response was whole. */
 function flagOf(code: Http2Error, isByPeer: boolean, reason: Http2Reason): Flag {
   if (code === Http2Error.RefusedStream) return Flag.UpstreamRefused;
+  // The peer finds our request malformed: another would too.
+  if (isByPeer && code === Http2Error.ProtocolError) return Flag.UpstreamProtocol;
   if (isByPeer) return Flag.UpstreamStreamReset;
   const isGone = reason === Http2Reason.Disconnected || reason === Http2Reason.Stalled;
   return isGone ? Flag.UpstreamReset : Flag.UpstreamProtocol;

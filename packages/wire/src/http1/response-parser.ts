@@ -39,7 +39,6 @@ export class ResponseParser {
   #isUpgradeAsked = false;
   #interimCount = 0;
   #isTunnel = false;
-  #mustBeEmpty = false;
 
   /** Bytes of the last fed chunk that were used. */
   consumed = 0;
@@ -190,7 +189,6 @@ export class ResponseParser {
     head.headers = fields.headers;
     head.keepAlive = !fields.hasClose && (isHttp11 || fields.hasKeepAlive);
     head.keepAliveTimeoutMs = fields.idleTimeoutMs;
-    this.#mustBeEmpty = status === 205;
     this.#isTunnel =
       status === 101 || (this.#method === "CONNECT" && status >= 200 && status < 300);
     if (status === 101) {
@@ -212,15 +210,16 @@ export class ResponseParser {
 
   /** A response that may have content. */
   #finishFraming(head: ResponseHead): ErrorCode {
-    if (this.#fields.isChunked) head.framing = Framing.Chunked;
+    if (head.status === 205 && head.contentLength === -1) {
+      // It has no content (RFC 9110 §15.3.6), but nothing proves that its sender agrees (H20): what
+      // follows is not read.
+      head.contentLength = 0;
+      head.keepAlive = false;
+    } else if (this.#fields.isChunked) head.framing = Framing.Chunked;
     else if (head.contentLength !== -1) {
       head.framing = Framing.Length;
       if (head.contentLength > this.#limits.bodyBytesMax) return ErrorCode.BodyTooLarge;
-      if (this.#mustBeEmpty && head.contentLength > 0) return ErrorCode.BodyForbidden;
-    } else if (this.#mustBeEmpty) {
-      // A 205 has no content (RFC 9110 §15.3.6), but nothing proves that its sender agrees (H20).
-      head.contentLength = 0;
-      head.keepAlive = false;
+      if (head.status === 205 && head.contentLength > 0) return ErrorCode.BodyForbidden;
     } else {
       head.framing = Framing.Close;
       head.keepAlive = false;
@@ -237,10 +236,6 @@ export class ResponseParser {
       this.consumed = at;
       switch (event) {
         case BodyEvent.Data:
-          if (this.#mustBeEmpty) {
-            this.#fail(ErrorCode.BodyForbidden, sink);
-            return ParseStatus.Error;
-          }
           sink.data(viewOf(bytes, body.dataStart, body.dataEnd));
           if (this.#phase !== Phase.Body) return ParseStatus.Aborted;
           break;
