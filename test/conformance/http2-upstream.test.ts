@@ -331,17 +331,16 @@ behaviour(
       stream.on("data", (bytes: Buffer) => stream.write(`echo:${bytes.toString()}`));
       stream.on("end", () => stream.end());
     };
-    // The setting arrives with the first connection.
-    const workers = Array.from({ length: mesh.concurrency * 8 }, () =>
-      mesh.send("web", "http://bare/"),
+    // The setting arrives with the first connection to the program: one connection of the caller
+    // stays on one worker.
+    const connection = mesh.raw("web").write("GET / HTTP/1.1\r\nhost: bare\r\n\r\n");
+    await connection.until(({ text }) => text.endsWith("0\r\n\r\n") || text.endsWith("ok"));
+    assert.match(connection.text, /^HTTP\/1\.1 200 [^]*ok/);
+    connection.text = "";
+    connection.write(
+      "GET /room HTTP/1.1\r\nhost: bare\r\nconnection: Upgrade\r\nupgrade: websocket\r\n" +
+        "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n",
     );
-    for (const got of await Promise.all(workers)) assert.equal(got.body, "ok");
-    const connection = mesh
-      .raw("web")
-      .write(
-        "GET /room HTTP/1.1\r\nhost: bare\r\nconnection: Upgrade\r\nupgrade: websocket\r\n" +
-          "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n",
-      );
     await connection.until(({ text }) => text.includes("\r\n\r\n"));
     assert.match(connection.text, /^HTTP\/1\.1 101 /);
     assert.match(connection.text, /sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=/i);
