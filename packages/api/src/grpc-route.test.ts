@@ -67,9 +67,9 @@ describe("GRPCRoute", () => {
 
 describe("TLSRoute", () => {
   it("is for names, not addresses", () => {
-    const spec = { hostnames: ["a.b", "10.0.0.1"], rules: [{ backendRefs }] };
+    const spec = { hostnames: ["a.b", "127.0.0.1"], rules: [{ backendRefs }] };
     assert.deepEqual(errors(tlsRouteKind as unknown as KindInfo, spec), [
-      'spec.hostnames[1]: Invalid value: "10.0.0.1": must be a name, not an address',
+      'spec.hostnames[1]: Invalid value: "127.0.0.1": must be a name, not an address',
     ]);
   });
 });

@@ -146,6 +146,22 @@ const rows: readonly (readonly [name: string, flags: number])[] = [
 
 /** Known names in the order of their ids. */
 export const knownNames: readonly string[] = rows.map((row) => row[0]);
+
+/**
+ * Fields that a writer makes from the head's members, in either protocol, or that belong to one
+ * hop: in a list they are passed over.
+ */
+export const writtenFromHead: ReadonlySet<string> = new Set([
+  "connection",
+  "content-length",
+  "host",
+  "http2-settings",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+]);
 const flagsById = Uint8Array.from(rows, (row) => row[1]);
 
 /** All names one after another, and where each starts; one more start closes the last. */

@@ -5,7 +5,7 @@
 
 import { tokenFold, writeLatin1 } from "../bytes.ts";
 import type { HeaderList } from "../header-list.ts";
-import { knownNames } from "../header-names.ts";
+import { knownNames, writtenFromHead } from "../header-names.ts";
 import { Framing } from "./head.ts";
 
 /**
@@ -126,19 +126,7 @@ function framingLines(framing: Framing, contentLength: number, isResponse: boole
   return line("content-length", String(contentLength));
 }
 
-/** Fields that only this file may write; in a list they are passed over. */
-const reserved: ReadonlySet<string> = new Set([
-  "connection",
-  "content-length",
-  "host",
-  "http2-settings",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "transfer-encoding",
-  "upgrade",
-]);
-const free: ReadonlySet<string> = new Set(knownNames.filter((name) => !reserved.has(name)));
+const free: ReadonlySet<string> = new Set(knownNames.filter((name) => !writtenFromHead.has(name)));
 
 /**
  * The known name last seen at each place: requests of one program have the same names in the same
@@ -153,7 +141,7 @@ function fieldLines(headers: HeaderList, isRequest: boolean): string {
     const place = i & 127;
     if (vetted[place] !== name) {
       if (free.has(name)) vetted[place] = name;
-      else if (reserved.has(name)) {
+      else if (writtenFromHead.has(name)) {
         if (isRequest || name !== "host") continue;
       } else if (!isToken(name)) throw unsafe("a field name");
     }

@@ -3,6 +3,7 @@
 // (§7.1.3). A name learns which of these it is: it may insert as long as its earlier insertions
 // were used.
 
+import { writtenFromHead } from "../header-names.ts";
 import { fieldContent, tokenFold, writeLatin1 } from "../bytes.ts";
 import { fieldOverheadBytes, staticCount, staticRows } from "./hpack-tables.ts";
 import { huffmanLength, writeHuffman } from "./huffman.ts";
@@ -63,17 +64,7 @@ const policyByName: ReadonlyMap<string, Policy> = new Map<string, Policy>([
     "x-correlation-id",
     "x-request-id",
   ]),
-  ...listed(policies.Reserved, [
-    "connection",
-    "content-length",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-  ]),
+  ...listed(policies.Reserved, [...writtenFromHead]),
 ]);
 
 function listed(policy: Policy, names: readonly string[]): [string, Policy][] {
