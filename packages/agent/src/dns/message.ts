@@ -24,6 +24,10 @@ export const Rcode: Readonly<{
 export type Rcode = (typeof Rcode)[keyof typeof Rcode];
 
 const headerBytes = 12;
+/** The shortest question: the root's name, type and class. */
+const questionBytesMin = 5;
+/** The shortest record has a time to live and the length of its data besides. */
+const recordBytesMin = 11;
 const responseBit = 0x80;
 const plainUdpBytesMax = 512;
 /** What fits a datagram everywhere (DNS flag day 2020). */
@@ -46,6 +50,7 @@ export interface Query {
 /** A query, what to refuse it with, or null for bytes that deserve no answer. */
 export function readQuery(bytes: Buffer): Query | Rcode | null {
   if (bytes.length < headerBytes || ((bytes[2] as number) & responseBit) !== 0) return null;
+  if (!holdsItsCounts(bytes)) return Rcode.FormErr;
   let packet: DecodedPacket;
   try {
     packet = packets.decode(bytes);
@@ -74,6 +79,16 @@ export function readQuery(bytes: Buffer): Query | Rcode | null {
     edns: option === null ? null : { wantsDnssec: (option.flags & 0x8000) !== 0 },
     bytesMax: Math.min(Math.max(offered, plainUdpBytesMax), udpBytesMax),
   };
+}
+
+/**
+ * Whether the bytes can hold what their header counts. The library makes room for all of it
+ * first: 2 MB for a header alone that counts to the limit.
+ */
+function holdsItsCounts(bytes: Buffer): boolean {
+  let needed = headerBytes + bytes.readUInt16BE(4) * questionBytesMin;
+  for (const at of [6, 8, 10]) needed += bytes.readUInt16BE(at) * recordBytesMin;
+  return needed <= bytes.length;
 }
 
 /**
@@ -159,7 +174,7 @@ export function writeRefusal(bytes: Buffer, rcode: Rcode): Buffer {
 /** A response to that very question; null when it is something else. */
 export function readResponse(bytes: Buffer, id: number, asked: Question): DecodedPacket | null {
   if (bytes.length < headerBytes || ((bytes[2] as number) & responseBit) === 0) return null;
-  if (bytes.readUInt16BE(0) !== id) return null;
+  if (bytes.readUInt16BE(0) !== id || !holdsItsCounts(bytes)) return null;
   try {
     const packet = packets.decode(bytes);
     const question = packet.questions?.[0];
