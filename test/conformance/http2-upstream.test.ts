@@ -243,26 +243,6 @@ eachWay("many requests share one connection of each worker", async (mesh, servic
   assert.ok(mesh.program(workload).connectionCount <= mesh.concurrency);
 });
 
-behaviour("a hundred streams make a connection full", import.meta.url, async (mesh) => {
-  if (mesh.concurrency > 1) return;
-  const streams: ServerHttp2Stream[] = [];
-  const program = new Http2Program(mesh.program("bare-1"));
-  await mesh.spoken("bare-1");
-  program.onStream = (stream) => void streams.push(stream);
-  mesh.program("bare-1").connectionCount = 0;
-  const sent = Array.from({ length: 100 }, () => mesh.send("web", "http://bare/"));
-  await eventually(() => streams.length === 100);
-  assert.equal(mesh.program("bare-1").connectionCount, 1);
-  sent.push(...Array.from({ length: 20 }, () => mesh.send("web", "http://bare/")));
-  await eventually(() => streams.length === 120);
-  assert.equal(mesh.program("bare-1").connectionCount, 2);
-  for (const stream of streams) {
-    stream.respond({ ":status": 200 });
-    stream.end();
-  }
-  for (const got of await Promise.all(sent)) assert.equal(got.status, 200, got.flag);
-});
-
 eachWay("readers that stop hold up their own streams only", async (mesh, service, workload) => {
   const program = new Http2Program(mesh.program(workload));
   await mesh.spoken(workload);

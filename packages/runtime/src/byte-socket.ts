@@ -27,6 +27,8 @@ export interface ByteSocket {
   /** Bytes read and written over its life. */
   readonly bytesRead: number;
   readonly bytesWritten: number;
+  /** Bytes that were written and wait for the system, or for what carries them. */
+  readonly unsentBytes: number;
   /** The TLS side of it, null for plain TCP. */
   readonly tls: TLSSocket | null;
   /**

@@ -44,6 +44,11 @@ export class HandleWriter {
     this.#onEmpty = onEmpty;
   }
 
+  /** Bytes that wait for the system. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
   /** More waits than should. */
   get isFull(): boolean {
     return this.#waitingBytes > waitingBytesMax;

@@ -140,6 +140,10 @@ class TcpSocket implements ByteSocket {
     return this.socket.bytesWritten;
   }
 
+  get unsentBytes(): number {
+    return this.socket.writableLength + (this.#writer?.waitingBytes ?? 0);
+  }
+
   get isPaused(): boolean {
     return this.#isPaused;
   }

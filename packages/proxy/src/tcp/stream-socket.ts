@@ -59,6 +59,10 @@ export class StreamSocket implements ByteSocket, StreamOwner, TurnEnd {
     this.localPort = peer.localPort;
   }
 
+  get unsentBytes(): number {
+    return this.#stream.queuedBytes;
+  }
+
   write(bytes: Buffer): boolean {
     if (this.isClosed || this.#isEnded) return false;
     this.bytesWritten += bytes.length;

@@ -31,7 +31,6 @@ export class H2Stream implements UpstreamConnection {
   /** Null when it is over. */
   #user: UpstreamUser | null;
   #isSent = false;
-  #isBlocked = false;
   #isPaused = false;
   /** Content that was passed on while the other side wanted no more. */
   #owedBytes = 0;
@@ -59,13 +58,7 @@ export class H2Stream implements UpstreamConnection {
   }
 
   sendContent(bytes: Buffer): boolean {
-    if (this.#stream === null) return true;
-    if (this.#stream.data(bytes)) return true;
-    if (!this.#isBlocked) {
-      this.#isBlocked = true;
-      this.#connection.blocked();
-    }
-    return false;
+    return this.#stream === null || this.#stream.data(bytes);
   }
 
   sendEnd(trailers: HeaderList): void {
@@ -134,7 +127,6 @@ export class H2Stream implements UpstreamConnection {
 
   writable(): void {
     if (this.#tunnel !== null) return this.#tunnel.onStreamWritable();
-    this.#unblock();
     this.#user?.onWritable();
   }
 
@@ -162,19 +154,12 @@ export class H2Stream implements UpstreamConnection {
     user.onSwitched(this.#tunnel, nothing);
   }
 
-  #unblock(): void {
-    if (!this.#isBlocked) return;
-    this.#isBlocked = false;
-    this.#connection.unblocked();
-  }
-
   #leave(): void {
     // What the other side holds it holds; the connection's window must not wait for it.
     if (this.#owedBytes > 0) this.#stream?.consumed(this.#owedBytes);
     this.#owedBytes = 0;
     this.#user = null;
     this.#stream = null;
-    this.#unblock();
     this.#connection.left();
   }
 }

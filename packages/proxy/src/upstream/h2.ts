@@ -31,8 +31,8 @@ import type { Pool } from "./pool.ts";
 
 /** From here on another connection is opened beside it. */
 const comfortableStreams = 100;
-/** Streams whose content waits for the peer; each may hold 256 KiB, so four of them 1 MiB. */
-const comfortableBlockedStreams = 4;
+/** The same for bytes that wait for the peer's windows, or in the socket. */
+const comfortableQueuedBytes = 1024 * 1024;
 
 export class H2Connection implements SocketOwner, TurnEnd {
   readonly pool: Pool;
@@ -45,7 +45,6 @@ export class H2Connection implements SocketOwner, TurnEnd {
   #requestCount = 0;
   /** Streams of its own that hold a user. */
   #userCount = 0;
-  #blockedCount = 0;
   /** No new requests; it closes when the last one is over. */
   #isRetired = false;
   #isClosed = false;
@@ -90,9 +89,13 @@ export class H2Connection implements SocketOwner, TurnEnd {
   get isComfortable(): boolean {
     return (
       this.#userCount < comfortableStreams &&
-      this.#blockedCount < comfortableBlockedStreams &&
-      this.hasRoom
+      this.hasRoom &&
+      this.#queuedBytes <= comfortableQueuedBytes
     );
+  }
+
+  get #queuedBytes(): number {
+    return this.#http2.queuedBytes + this.#socket.unsentBytes;
   }
 
   /** It takes another request. */
@@ -149,14 +152,6 @@ export class H2Connection implements SocketOwner, TurnEnd {
     // The codec forgets the stream when this event is over.
     if (this.#isRetired) this.hasOutput();
     else this.pool.roomMade(this);
-  }
-
-  blocked(): void {
-    this.#blockedCount++;
-  }
-
-  unblocked(): void {
-    this.#blockedCount--;
   }
 
   // From the socket.

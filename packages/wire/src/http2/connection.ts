@@ -145,6 +145,11 @@ export class Http2Connection {
     return this.#sender.hasOutput;
   }
 
+  /** Bytes that wait for a window, or to be taken. */
+  get queuedBytes(): number {
+    return this.#sender.queuedBytes;
+  }
+
   /** More is queued than one write should hold: stop producing, and reading, until it was taken. */
   get isOutputHigh(): boolean {
     return this.#sender.isOutputHigh;

@@ -65,6 +65,27 @@ function grow(streamId: number, bytes: number): Buffer {
   return frame(FrameType.WindowUpdate, 0, streamId, number32(bytes));
 }
 
+test("what waits on a connection is counted to the byte", () => {
+  const [served, [one, two]] = answering(2, [4, 1000]);
+  assert.ok(one !== undefined && two !== undefined);
+  const { connection } = served;
+  assert.equal(connection.queuedBytes, 0);
+  one.data(Buffer.alloc(5000));
+  two.data(Buffer.alloc(3000));
+  const headBytes = 9;
+  assert.equal(connection.queuedBytes, 8000 + 2 * headBytes, "frames that wait to be taken, too");
+  connection.takeOutput();
+  assert.equal(connection.queuedBytes, 6000);
+  served.feed(grow(1, 500));
+  connection.takeOutput();
+  assert.equal(connection.queuedBytes, 5500);
+  served.feed(frame(FrameType.RstStream, 0, 1, number32(Http2Error.Cancel)));
+  assert.equal(connection.queuedBytes, 2000, "what a reset stream held is gone");
+  served.feed(grow(3, 2000));
+  connection.takeOutput();
+  assert.equal(connection.queuedBytes, 0);
+});
+
 test("content is sent up to the window and goes on when it opens", () => {
   const [served, [stream]] = answering(1);
   assert.ok(stream !== undefined);

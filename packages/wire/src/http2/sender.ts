@@ -66,6 +66,8 @@ export class Sender {
   dataFramesSent = 0;
   /** HEADERS and DATA that were sent. */
   messageFrames = 0;
+  /** Content that waits in all streams. */
+  #contentBytes = 0;
 
   constructor(host: SenderHost, streamWindowBytes: number, options: Http2Options) {
     this.#host = host;
@@ -79,6 +81,11 @@ export class Sender {
 
   get hasOutput(): boolean {
     return this.#output.length > 0 || this.#isNoted;
+  }
+
+  /** What was given to it and not yet taken. */
+  get queuedBytes(): number {
+    return this.#contentBytes + this.#output.length;
   }
 
   get isOutputHigh(): boolean {
@@ -327,6 +334,7 @@ export class Sender {
     }
     stream.queue.push(bytes);
     stream.queuedBytes += bytes.length;
+    this.#contentBytes += bytes.length;
     this.makeReady(stream);
   }
 
@@ -377,6 +385,7 @@ export class Sender {
       left -= count;
       stream.queueOffset += count;
       stream.queuedBytes -= count;
+      this.#contentBytes -= count;
       if (stream.queueOffset === piece.length) {
         queue.shift();
         stream.queueOffset = 0;
@@ -436,6 +445,7 @@ export class Sender {
   drop(stream: StreamState, kind: CloseKind): void {
     this.#host.streamClosed(stream, kind);
     stream.queue = null;
+    this.#contentBytes -= stream.queuedBytes;
     stream.queuedBytes = 0;
     stream.pendingTrailers = null;
     const { unconsumed } = stream;
