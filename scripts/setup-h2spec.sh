@@ -1,22 +1,22 @@
 #!/bin/sh
-# Builds h2spec, the HTTP/2 conformance suite, into .cache/h2spec from its Go module; the libraries
-# it was written against are pinned, because later ones refuse to send what it must send. `--name`
-# only says that it is missing.
+# Builds h2spec, the HTTP/2 conformance suite, and h2specd, its part for clients, into .cache/h2spec
+# from their Go module; the libraries they were written against are pinned, because later ones
+# refuse to send what they must send. `--name` only says that they are missing.
 set -u
 cd "$(dirname "$0")/.."
 cache=$PWD/.cache
 say() { echo "setup:test: $*" >&2; }
 
-[ -x "$cache/h2spec/h2spec" ] && exit 0
+[ -x "$cache/h2spec/h2spec" ] && [ -x "$cache/h2spec/h2specd" ] && exit 0
 if [ "${1:-install}" = --name ]; then
-  say "missing: h2spec (npm run setup:test builds it from its Go module)"
+  say "missing: h2spec and h2specd (npm run setup:test builds them from their Go module)"
   exit 0
 fi
 if ! command -v go >/dev/null 2>&1; then
-  say "h2spec needs Go"
+  say "h2spec and h2specd need Go"
   exit 1
 fi
-say "building h2spec into .cache/h2spec"
+say "building h2spec and h2specd into .cache/h2spec"
 mkdir -p "$cache/h2spec/build"
 cat >"$cache/h2spec/build/go.mod" <<END
 module h2spec.build
@@ -35,7 +35,8 @@ require (
 )
 END
 cd "$cache/h2spec/build" &&
-  go build -mod=mod -o ../h2spec github.com/summerwind/h2spec/cmd/h2spec >"$cache/h2spec.log" 2>&1 || {
+  go build -mod=mod -o .. github.com/summerwind/h2spec/cmd/h2spec \
+    github.com/summerwind/h2spec/cmd/h2specd >"$cache/h2spec.log" 2>&1 || {
   say "h2spec could not be built; see $cache/h2spec.log"
   exit 1
 }

@@ -442,7 +442,7 @@ const cut: readonly Row[] = [
   },
   {
     name: "DATA after the end",
-    outcome: stream("streamClosed"),
+    outcome: connection("streamClosed"),
     says: (id) => [ok(id), frame(data, endStream, id, eight)],
     isAnswered: true,
   },

@@ -261,7 +261,10 @@ export class Receiver {
     const stream = this.#streams.get(streamId);
     if (stream === undefined) {
       sender.creditConnection(length);
-      if (this.#streams.closeKind(streamId) === CloseKind.ResetByUs) return Http2Reason.None;
+      const kind = this.#streams.closeKind(streamId);
+      if (kind === CloseKind.ResetByUs) return Http2Reason.None;
+      // A server that goes on after the end of its response is not to be trusted with another.
+      if (!this.#isServer && kind !== CloseKind.Unknown) return Http2Reason.ClosedStream;
       return this.#refuse(streamId, Http2Reason.ClosedStream, true);
     }
     stream.receiveWindow -= length;
