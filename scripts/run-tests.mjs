@@ -1,6 +1,6 @@
-// Runs the tests in two phases: those of the packages side by side, then the whole-mesh ones one at
-// a time, because they measure and kill things; beside them, those that mostly wait. Ends with the
-// list of what was skipped and why.
+// Runs the tests in phases: those of the packages side by side, then the behaviours side by side,
+// then one at a time what measures, kills, or runs a whole mesh; beside these, those that mostly
+// wait. Ends with the list of what was skipped and why.
 import { spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
@@ -13,6 +13,16 @@ fs.rmSync(skippedFile, { force: true });
 
 /** Minutes of waiting: for liveness to run out, for ends and deadlines. */
 const waiting = ["liveness", "life-of-run", "health"].map((name) => `test/e2e/${name}.test.ts`);
+
+/** Behaviours that compare rates or times: nothing else may run beside them. */
+const measuring = [
+  "connection-reuse",
+  "http2-floods",
+  "idle-close",
+  "lifecycle",
+  "outlier-detection",
+  "worker-replacement",
+].map((name) => `test/conformance/${name}.test.ts`);
 
 /** Resolves with the exit code; `isHeld`: what it prints comes when it has ended. */
 function run(files, concurrency, isHeld = false) {
@@ -47,14 +57,19 @@ function run(files, concurrency, isHeld = false) {
 
 async function runAll() {
   const packages = ["packages/*/src/**/*.test.ts", "scripts/**/*.test.ts"];
+  const behaviours = fs
+    .globSync("test/conformance/*.test.ts", { cwd: root })
+    .filter((file) => !measuring.includes(file))
+    .sort();
+  const apart = new Set([...behaviours, ...waiting]);
   const alone = fs
     .globSync("test/**/*.test.ts", { cwd: root })
-    .filter((file) => !waiting.includes(file))
+    .filter((file) => !apart.has(file))
     .sort();
-  const first = await run(packages, 2);
-  const [second, third] = await Promise.all([run(alone, 1), run(waiting, 1, true)]);
-  process.stdout.write(third.held);
-  return first.code || second.code || third.code;
+  const phases = [await run(packages, 2), await run(behaviours, 2)];
+  phases.push(...(await Promise.all([run(alone, 1), run(waiting, 1, true)])));
+  process.stdout.write(phases.at(-1).held);
+  return phases.find((phase) => phase.code !== 0)?.code ?? 0;
 }
 
 const given = process.argv.slice(2);

@@ -24,6 +24,8 @@ describe("the table of kinds", () => {
     assert.equal(findKindByPlural("", "v1", "services"), kinds.Service);
     assert.equal(findKindByPlural("", "v2", "services"), undefined);
     assert.equal(findKind("gateway.networking.k8s.io/v1beta1", "HTTPRoute"), kinds.HTTPRoute);
+    assert.equal(findKind("gateway.networking.k8s.io/v1alpha2", "TCPRoute"), kinds.TCPRoute);
+    assert.equal(findKind("gateway.networking.k8s.io/v1alpha3", "TLSRoute"), kinds.TLSRoute);
     assert.equal(findKind("v1", "HTTPRoute"), undefined);
     for (const word of ["svc", "Service", "services", "services."]) {
       assert.equal(findKindByWord(word), kinds.Service, word);

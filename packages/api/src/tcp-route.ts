@@ -28,6 +28,7 @@ export const tcpRouteKind: KindInfo<TcpRoute> = defineKind({
   schema,
   group: GATEWAY_GROUP,
   version: "v1",
+  otherVersions: ["v1alpha2"],
   kind: "TCPRoute",
   plural: "tcproutes",
   categories: ["gateway-api"],

@@ -38,6 +38,7 @@ export const tlsRouteKind: KindInfo<TlsRoute> = defineKind({
   schema,
   group: GATEWAY_GROUP,
   version: "v1",
+  otherVersions: ["v1alpha3"],
   kind: "TLSRoute",
   plural: "tlsroutes",
   categories: ["gateway-api"],

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
+import { restPath } from "@weft/api";
 import { readManifests } from "./manifests.ts";
 
 let dir = "";
@@ -33,6 +34,17 @@ test("documents and Lists are taken apart, Namespaces come first, namespaces are
       ["Service", "a", "shop"],
       ["ConfigMap", "b", "other"],
     ],
+  );
+});
+
+test("an object of an older version goes to the API under that version", () => {
+  const text =
+    "apiVersion: gateway.networking.k8s.io/v1beta1\nkind: HTTPRoute\nmetadata: { name: r }\n";
+  const [manifest] = readManifests([file("old.yaml", text)], "shop");
+  assert.ok(manifest !== undefined);
+  assert.match(
+    restPath(manifest.info, "shop", "r"),
+    /^\/apis\/gateway\.networking\.k8s\.io\/v1beta1\//,
   );
 });
 

@@ -102,7 +102,9 @@ function toManifests(value: unknown, from: string, namespace: string): Manifest[
     );
   }
   if (info.namespaced) metadata.namespace ??= namespace;
-  return [{ info, object: object as ApiObject, from }];
+  // Of the object's own version, which may be an older one: the API takes it under no other path.
+  const version = object.apiVersion.slice(object.apiVersion.indexOf("/") + 1);
+  return [{ info: { ...info, version }, object: object as ApiObject, from }];
 }
 
 function unreadable(file: string, error: unknown): CliFailure {
