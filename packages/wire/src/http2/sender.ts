@@ -4,6 +4,7 @@
 import type { HeaderList } from "../header-list.ts";
 import type { RequestHead, ResponseHead } from "../http1/head.ts";
 import { CloseKind } from "./closed-streams.ts";
+import { ContentQueue } from "./content-queue.ts";
 import { Http2Error } from "./error.ts";
 import {
   FrameFlag,
@@ -288,12 +289,13 @@ export class Sender {
       while (sent < bytes.length && sent < most) {
         const count = this.#frameRoom(stream, Math.min(bytes.length - sent, most - sent));
         if (count === 0) break;
-        this.#dataFrame(stream, bytes, sent, count);
+        const at = this.#dataFrame(stream, count);
+        bytes.copy(this.#output.bytes, at, sent, sent + count);
         sent += count;
       }
     }
     if (sent === bytes.length) return true;
-    this.#enqueue(stream, Buffer.from(bytes.subarray(sent)));
+    this.#enqueue(stream, bytes, sent);
     if (stream.queuedBytes < this.#queueBytesMax) return true;
     stream.isWaiting = true;
     return false;
@@ -310,12 +312,12 @@ export class Sender {
     return Math.max(0, Math.min(wanted, window, this.frameBytesMax, turnBytes));
   }
 
-  #dataFrame(stream: StreamState, bytes: Buffer, start: number, count: number): void {
+  /** Writes the head of a frame and answers where its content goes. */
+  #dataFrame(stream: StreamState, count: number): number {
     const output = this.#output;
     output.reserve(frameHeadBytes + count);
     const at = output.length;
     writeFrameHead(output.bytes, at, count, FrameType.Data, 0, stream.id);
-    bytes.copy(output.bytes, at + frameHeadBytes, start, start + count);
     output.length = at + frameHeadBytes + count;
     this.#lastFrameAt = at;
     this.#lastFrameStream = stream.id;
@@ -324,17 +326,17 @@ export class Sender {
     this.dataFramesSent++;
     this.messageFrames++;
     this.#note();
+    return at + frameHeadBytes;
   }
 
-  #enqueue(stream: StreamState, bytes: Buffer): void {
-    if (stream.queue === null) stream.queue = [];
+  #enqueue(stream: StreamState, bytes: Buffer, from: number): void {
     if (stream.queuedBytes === 0) {
       stream.stalledSinceMs = this.#host.nowMs;
       stream.movedBytes = 0;
     }
-    stream.queue.push(bytes);
-    stream.queuedBytes += bytes.length;
-    this.#contentBytes += bytes.length;
+    stream.queue ??= new ContentQueue();
+    stream.queue.add(bytes, from);
+    this.#contentBytes += bytes.length - from;
     this.makeReady(stream);
   }
 
@@ -374,22 +376,15 @@ export class Sender {
   }
 
   #serveTurn(stream: StreamState): void {
-    const queue = stream.queue as Buffer[];
+    const queue = stream.queue as ContentQueue;
     let left = turnBytes;
     while (left > 0 && queue.length > 0) {
-      const piece = queue[0] as Buffer;
-      const wanted = Math.min(left, piece.length - stream.queueOffset);
-      const count = this.#frameRoom(stream, wanted);
+      const count = this.#frameRoom(stream, Math.min(left, queue.length));
       if (count === 0) break;
-      this.#dataFrame(stream, piece, stream.queueOffset, count);
+      const at = this.#dataFrame(stream, count);
+      queue.take(this.#output.bytes, at, count);
       left -= count;
-      stream.queueOffset += count;
-      stream.queuedBytes -= count;
       this.#contentBytes -= count;
-      if (stream.queueOffset === piece.length) {
-        queue.shift();
-        stream.queueOffset = 0;
-      }
     }
     stream.movedBytes += turnBytes - left;
     if (stream.movedBytes >= progressBytes || stream.queuedBytes === 0) {
@@ -444,9 +439,8 @@ export class Sender {
   /** A stream ended before its time: what it left unread is read for it. */
   drop(stream: StreamState, kind: CloseKind): void {
     this.#host.streamClosed(stream, kind);
-    stream.queue = null;
     this.#contentBytes -= stream.queuedBytes;
-    stream.queuedBytes = 0;
+    stream.queue?.clear();
     stream.pendingTrailers = null;
     const { unconsumed } = stream;
     stream.unconsumed = 0;

@@ -2,6 +2,7 @@
 
 import type { HeaderList } from "../header-list.ts";
 import type { ResponseHead } from "../http1/head.ts";
+import type { ContentQueue } from "./content-queue.ts";
 import { type Http2Error, Http2Reason } from "./error.ts";
 import type { Sender } from "./sender.ts";
 
@@ -68,10 +69,8 @@ export class StreamState implements Http2Stream {
   unconsumed = 0;
   credit = 0;
 
-  queue: Buffer[] | null = null;
-  /** Bytes of the first queued piece that were sent. */
-  queueOffset = 0;
-  queuedBytes = 0;
+  /** Content that waits for a window or a turn; null until some had to. */
+  queue: ContentQueue | null = null;
   /** Trailers to send after the queue, null while there is more to come. */
   pendingTrailers: HeaderList | null = null;
   /** RST_STREAM with NO_ERROR follows our last frame. */
@@ -87,6 +86,10 @@ export class StreamState implements Http2Stream {
     this.#sender = sender;
     this.sendWindow = sendWindow;
     this.receiveWindow = receiveWindow;
+  }
+
+  get queuedBytes(): number {
+    return this.queue === null ? 0 : this.queue.length;
   }
 
   respond(head: ResponseHead, isEnd: boolean): void {
