@@ -40,6 +40,8 @@ interface WrittenPort {
 export interface MeshOptions extends Partial<Omit<ProxyOptions, "addresses">> {
   /** `--upstream` listeners of every proxy. */
   readonly upstreams?: readonly UpstreamAddress[];
+  /** Workers of single workloads, where they are not the mesh's. */
+  readonly workers?: Readonly<Record<string, number>>;
   /** Changes the outbound listener that the control plane compiled. */
   readonly editOutbound?: (listener: Uint8Array) => Uint8Array;
 }
@@ -290,7 +292,7 @@ export class Mesh {
   }
 
   #optionsFor(object: WrittenObject, program: Program): ProxyOptions {
-    const { upstreams = [], editOutbound: _, ...rest } = this.#options;
+    const { upstreams = [], workers = {}, editOutbound: _, ...rest } = this.#options;
     const { name, namespace = "default", labels = {} } = object.metadata;
     const spec = object.spec as { ports?: WrittenPort[]; upstreams?: string[] } | undefined;
     const free = { address: "127.0.0.1", preferredPort: 0 };
@@ -304,7 +306,7 @@ export class Mesh {
       },
       trustDomain: "weft.local",
       domain: "cluster.local",
-      concurrency: this.concurrency,
+      concurrency: workers[name] ?? this.concurrency,
       drainMs: 2000,
       explain: true,
       ...rest,

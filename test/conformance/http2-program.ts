@@ -36,7 +36,11 @@ export class Http2Program {
       else this.#answer(stream, headers);
     });
     this.#server.on("sessionError", () => {});
-    program.speak((socket) => this.#server.emit("connection", socket));
+    program.speak((socket) => this.serve(socket));
+  }
+
+  serve(socket: Socket): void {
+    this.#server.emit("connection", socket);
   }
 
   #answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {

@@ -31,6 +31,10 @@ function eachWay(
   }
 }
 
+const upgrade =
+  "GET /room HTTP/1.1\r\nhost: bare\r\nconnection: Upgrade\r\nupgrade: websocket\r\n" +
+  "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n";
+
 /** Answers a request's stream with an empty 200. */
 function answer(streamId: number): Buffer {
   return frame(frameType.headers, endOfHead, streamId, status200);
@@ -311,16 +315,8 @@ behaviour(
       stream.on("data", (bytes: Buffer) => stream.write(`echo:${bytes.toString()}`));
       stream.on("end", () => stream.end());
     };
-    // The setting arrives with the first connection to the program: one connection of the caller
-    // stays on one worker.
-    const connection = mesh.raw("web").write("GET / HTTP/1.1\r\nhost: bare\r\n\r\n");
-    await connection.until(({ text }) => text.endsWith("0\r\n\r\n") || text.endsWith("ok"));
-    assert.match(connection.text, /^HTTP\/1\.1 200 [^]*ok/);
-    connection.text = "";
-    connection.write(
-      "GET /room HTTP/1.1\r\nhost: bare\r\nconnection: Upgrade\r\nupgrade: websocket\r\n" +
-        "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n",
-    );
+    // No worker has a connection to the program yet: its SETTINGS are waited for.
+    const connection = mesh.raw("web").write(upgrade);
     await connection.until(({ text }) => text.includes("\r\n\r\n"));
     assert.match(connection.text, /^HTTP\/1\.1 101 /);
     assert.match(connection.text, /sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=/i);
@@ -329,5 +325,61 @@ behaviour(
     await connection.until(({ text }) => text === "echo:hello");
     connection.socket.end();
     await connection.untilOver();
+  },
+);
+
+behaviour(
+  "a program of HTTP/2 that takes no WebSockets is asked in HTTP/1.1, else 502 NW",
+  import.meta.url,
+  async (mesh) => {
+    const program = new Http2Program(mesh.program("bare-1"));
+    await mesh.spoken("bare-1");
+    const refused = mesh.raw("web").write(upgrade);
+    await refused.until(({ text }) => text.includes("\r\n\r\n"));
+    assert.match(refused.text, /^HTTP\/1\.1 502 [^]*x-weft-flag: NW\r\n/i);
+    // Its requests are served all the same, and it is not ejected.
+    for (let i = 0; i < 6; i++) {
+      const again = mesh.raw("web").write(upgrade);
+      await again.until(({ text }) => text.startsWith("HTTP/1.1 502 "));
+    }
+    assert.equal((await mesh.send("web", "http://bare/")).status, 200);
+    assert.equal(program.seen.length, 1);
+    // One that speaks both.
+    mesh.program("bare-1").speak((socket) => {
+      socket.once("data", (bytes: Buffer) => {
+        if (!bytes.toString("latin1").startsWith("GET ")) {
+          program.serve(socket);
+          socket.unshift(bytes);
+          return;
+        }
+        socket.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n");
+        socket.write("connection: upgrade\r\n\r\n");
+        socket.on("data", (more: Buffer) => socket.write(`one:${more.toString()}`));
+        socket.on("end", () => socket.end());
+      });
+    });
+    await mesh.spoken("bare-1");
+    const connection = mesh.raw("web").write(upgrade);
+    await connection.until(({ text }) => text.includes("\r\n\r\n"));
+    assert.match(connection.text, /^HTTP\/1\.1 101 /);
+    connection.text = "";
+    connection.write("hello");
+    await connection.until(({ text }) => text === "one:hello");
+    connection.socket.end();
+    await connection.untilOver();
+  },
+);
+
+behaviour(
+  "a WebSocket does not wait for a program that says nothing of itself",
+  import.meta.url,
+  async (mesh) => {
+    mesh.program("bare-1").speak((socket) => socket.end());
+    await mesh.spoken("bare-1");
+    const connection = mesh.raw("web").write(upgrade);
+    await connection.until(({ text }) => text.includes("\r\n\r\n"));
+    assert.match(connection.text, /^HTTP\/1\.1 503 [^]*x-weft-flag: UF\r\n/i);
+    // Not in a loop.
+    assert.ok(mesh.program("bare-1").connectionCount < 10);
   },
 );

@@ -178,7 +178,8 @@ export class Attempt implements UpstreamUser, WheelOwner {
       x.hasReplayed = true;
       return tryAgain(x, this);
     }
-    if (!isRace) this.endpoint.record(Outcome.GatewayError);
+    // Nothing is wrong with an endpoint that takes no WebSockets.
+    if (!isRace && flag !== Flag.NoWebSocket) this.endpoint.record(Outcome.GatewayError);
     failed(x, this, flag, failureOf(flag));
   }
 

@@ -29,6 +29,7 @@ const flags = {
   UpstreamRefused: 23,
   UpstreamStreamReset: 24,
   Overload: 25,
+  NoWebSocket: 26,
 } as const;
 
 /** Numbers on the hot path; `flagRows` says what they mean. */
@@ -75,6 +76,7 @@ export const flagRows: readonly FlagRow[] = Object.freeze([
   { code: "URF", status: 503, text: "the endpoint refused the request without acting on it" },
   { code: "UR", status: 503, text: "the endpoint reset the request's stream" },
   { code: "OM", status: 503, text: "the proxy is short of memory" },
+  { code: "NW", status: 502, text: "the endpoint speaks HTTP/2 and takes no WebSockets" },
 ]);
 
 const byCode: ReadonlyMap<string, Flag> = new Map(

@@ -49,6 +49,12 @@ export class Dialling implements SocketOwner {
     return this.#owner.endpoint.cluster.row.isHttp2 && !this.isHttp1Only;
   }
 
+  /** It is to speak HTTP/1.1 to an endpoint of which only HTTP/2 is known. */
+  get isGuess(): boolean {
+    const { isMtls, cluster } = this.#owner.endpoint;
+    return this.isHttp1Only && !isMtls && cluster.row.isHttp2;
+  }
+
   onConnected(): void {
     const { endpoint } = this.#owner;
     endpoint.lastFailure = "";

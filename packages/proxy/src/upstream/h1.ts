@@ -38,6 +38,8 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
   #isSent = false;
   #keepAlive = true;
   #trailers: HeaderList = noTrailers;
+  /** The endpoint speaks HTTP/2, and may not know this protocol at all. */
+  #isGuess: boolean;
 
   /** Takes over a socket that is up. */
   constructor(pool: Pool, socket: ByteSocket, dialling: Dialling) {
@@ -45,6 +47,7 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
     this.#socket = socket;
     this.#context = dialling.context;
     this.#isCounted = dialling.isCounted;
+    this.#isGuess = dialling.isGuess;
     this.#idleSinceMs = pool.endpoint.thread.clock.monotonicMs();
     socket.owner = this;
   }
@@ -148,7 +151,7 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
     const user = this.#user;
     if (user !== null) {
       this.#leave();
-      user.onBroken(Flag.UpstreamReset);
+      user.onBroken(this.#isGuess ? Flag.NoWebSocket : Flag.UpstreamReset);
     }
     this.#pool.closed(this);
   }
@@ -156,6 +159,7 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
   // From the parser.
 
   head(head: ResponseHead): void {
+    this.#isGuess = false;
     if (head.status >= 200) {
       this.#keepAlive = head.keepAlive;
       if (head.keepAliveTimeoutMs >= 0) {
@@ -178,6 +182,7 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
     if (user === null) return;
     this.#leave();
     this.#socket?.destroy();
+    if (this.#isGuess) return user.onBroken(Flag.NoWebSocket);
     user.onBroken(code === ErrorCode.Truncated ? Flag.UpstreamReset : Flag.UpstreamProtocol);
   }
 

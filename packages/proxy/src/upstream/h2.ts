@@ -103,6 +103,11 @@ export class H2Connection implements SocketOwner, TurnEnd {
     return !this.#isRetired && this.#http2.streamsAvailable > 0;
   }
 
+  /** The peer has said what it takes. */
+  get isReady(): boolean {
+    return this.#http2.isReady;
+  }
+
   /** The peer takes WebSockets on streams (RFC 8441). */
   get allowsExtendedConnect(): boolean {
     return this.#http2.peerSettings.allowsExtendedConnect;

@@ -39,7 +39,10 @@ export class Pool {
   /** HTTP/2 connections that take requests, the oldest first. */
   readonly #shared: H2Connection[] = [];
   readonly #any = new Lane(false);
-  /** WebSockets to a peer that takes them in HTTP/1.1 only. */
+  /**
+   * WebSockets: on HTTP/2 connections whose peer takes them (RFC 8441), as its SETTINGS say, else on
+   * connections of HTTP/1.1.
+   */
   readonly #upgrades = new Lane(true);
   readonly #open = new Set<Dialling | H1Connection | H2Connection>();
   /** Connections the endpoint wants, one for each of its workers. */
@@ -89,7 +92,7 @@ export class Pool {
     if (!breaker.admitPending()) return user.onNoConnection(Flag.Overflow);
     const lane = isUpgrade ? this.#upgrades : this.#any;
     lane.waiting.push(user);
-    this.#connectFor(lane);
+    this.#connectForAll();
   }
 
   /** The user waits no more. */
@@ -122,7 +125,7 @@ export class Pool {
       this.#serve(connection);
     }
     // Where it speaks HTTP/1.1 after all, the others need connections of their own.
-    this.#connectFor(this.#any);
+    this.#connectForAll();
   }
 
   /**
@@ -140,11 +143,9 @@ export class Pool {
       Math.max(0, lane.waiting.length - servedCount),
       this.#requestsPerConnection(lane),
     );
-    for (const user of lane.waiting.splice(0, unservedCount)) {
-      this.endpoint.cluster.breaker.releasePending();
-      user.onNoConnection(flag);
-    }
-    this.#connectFor(lane);
+    this.#fail(lane, unservedCount, flag);
+    if (lane === this.#any) this.#failUpgrades(flag);
+    this.#connectForAll();
   }
 
   // From connections that are up.
@@ -160,12 +161,17 @@ export class Pool {
     const { peerWorkerCount } = connection;
     this.#peerWorkerCount = Math.max(1, Math.min(peerWorkerCount, peerWorkersMax));
     this.roomMade(connection);
+    this.#connectForAll();
   }
 
   /** A shared connection takes more requests than before. */
   roomMade(connection: H2Connection): void {
+    if (connection.allowsExtendedConnect) this.#give(connection, this.#upgrades);
+    this.#give(connection, this.#any);
+  }
+
+  #give(connection: H2Connection, { waiting }: Lane): void {
     const { breaker } = this.endpoint.cluster;
-    const { waiting } = this.#any;
     while (waiting.length > 0 && connection.hasRoom) {
       const user = waiting.shift() as UpstreamUser;
       breaker.releasePending();
@@ -185,12 +191,15 @@ export class Pool {
     this.#open.delete(connection);
     if (connection instanceof H2Connection) {
       this.retired(connection);
+      if (!connection.isReady) {
+        this.endpoint.lastFailure = "no SETTINGS came";
+        this.#failUpgrades(Flag.UpstreamConnectFailure);
+      }
     } else {
       const at = this.#idle.indexOf(connection);
       if (at >= 0) this.#idle.splice(at, 1);
     }
-    this.#connectFor(this.#any);
-    this.#connectFor(this.#upgrades);
+    this.#connectForAll();
   }
 
   /** Closes what has been idle too long or belongs to an older identity. */
@@ -297,12 +306,48 @@ export class Pool {
     else this.#idle.push(connection);
   }
 
+  #fail({ waiting }: Lane, count: number, flag: Flag): void {
+    for (const user of waiting.splice(0, count)) {
+      this.endpoint.cluster.breaker.releasePending();
+      user.onNoConnection(flag);
+    }
+  }
+
+  /** Those that waited for an HTTP/2 connection, unless others are on their way. */
+  #failUpgrades(flag: Flag): void {
+    const { length } = this.#upgrades.waiting;
+    if (length === 0 || this.#takesHttp1Upgrades || this.#comingCount > 0) return;
+    this.#fail(this.#upgrades, length, flag);
+  }
+
   /** Opens what those who wait need beside what is on its way. */
-  #connectFor(lane: Lane): void {
+  #connectForAll(): void {
+    const isApart = this.#takesHttp1Upgrades;
+    const upgradeCount = this.#upgrades.waiting.length;
+    const sharedCount = this.#any.waiting.length + (isApart ? 0 : upgradeCount);
+    if (sharedCount > 0) this.#connectFor(this.#any, sharedCount);
+    if (isApart) this.#connectFor(this.#upgrades, upgradeCount);
+  }
+
+  #connectFor(lane: Lane, waitingCount: number): void {
     const each = this.#requestsPerConnection(lane);
-    while (lane.diallingCount * each < lane.waiting.length) {
+    while ((lane === this.#any ? this.#comingCount : lane.diallingCount) * each < waitingCount) {
       if (!this.#connect(lane)) return;
     }
+  }
+
+  /** Connections dialled, and those whose peer has not yet said what it takes. */
+  get #comingCount(): number {
+    let count = this.#any.diallingCount;
+    for (const connection of this.#shared) if (!connection.isReady) count++;
+    return count;
+  }
+
+  /** HTTP/2 is not spoken, or a connection that is open offered no WebSockets. */
+  get #takesHttp1Upgrades(): boolean {
+    if (!this.#isHttp2) return true;
+    for (const one of this.#shared) if (one.isReady && !one.allowsExtendedConnect) return true;
+    return false;
   }
 
   #requestsPerConnection(lane: Lane): number {
