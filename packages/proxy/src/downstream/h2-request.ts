@@ -108,6 +108,7 @@ export class H2Request implements Downstream, StreamOwner {
     const wasOver = this.#isOver;
     this.#isOver = true;
     this.#isResponseEnded = true;
+    this.#connection.requestOver();
     const x = this.exchange;
     if (wasOver || x === null) return;
     const isFault = !isByPeer && code !== Http2Error.NoError && code !== Http2Error.Cancel;
@@ -170,7 +171,7 @@ export class H2Request implements Downstream, StreamOwner {
     this.heldBytes = 0;
     // RFC 9113 §8.1: the response is whole, the rest of the request is not wanted.
     if (!this.#isRequestEnded) this.stream.reset(Http2Error.NoError);
-    this.#connection.requestOver(this);
+    this.#connection.requestOver();
   }
 
   detach(): DetachedSocket {
@@ -179,7 +180,7 @@ export class H2Request implements Downstream, StreamOwner {
     this.#tunnel = socket;
     this.#wantsTunnel = false;
     this.stream.owner = socket;
-    this.#connection.requestOver(this);
+    this.#connection.requestOver();
     if (early.length > 0) this.stream.consumed(early.length);
     if (this.#isRequestEnded) socket.onStreamEnd();
     return { socket, early };
@@ -203,6 +204,6 @@ export class H2Request implements Downstream, StreamOwner {
     this.#isOver = true;
     this.#isResponseEnded = true;
     this.stream.reset(code);
-    this.#connection.requestOver(this);
+    this.#connection.requestOver();
   }
 }

@@ -52,7 +52,6 @@ export class H2Downstream implements Http2Sink, Drainable, SharedConnection, Tur
   readonly entry: Entry;
   readonly #connection: Http2Connection;
   readonly #watchdog: H2Watchdog;
-  readonly #requests = new Set<H2Request>();
   #isTurnEndAsked = false;
   /** Turns to wait before the codec goes on with what it was fed; 0: it is not waiting. */
   #turnsToWait = 0;
@@ -85,8 +84,9 @@ export class H2Downstream implements Http2Sink, Drainable, SharedConnection, Tur
     if (this.#isReading) this.socket.resume();
   }
 
-  get requests(): ReadonlySet<H2Request> {
-    return this.#requests;
+  /** Those whose streams are open. */
+  get requests(): H2Request[] {
+    return this.#connection.owners().filter((owner) => owner instanceof H2Request);
   }
 
   get openStreamCount(): number {
@@ -142,9 +142,9 @@ export class H2Downstream implements Http2Sink, Drainable, SharedConnection, Tur
     this.#watchdog.watch(pipeline.idleTimeoutMs(x));
   }
 
-  requestOver(request: H2Request): void {
-    this.#requests.delete(request);
-    if (this.#requests.size === 0) this.#askTurnEnd();
+  /** It may have been the last one. */
+  requestOver(): void {
+    this.#askTurnEnd();
   }
 
   // From the socket.
@@ -187,7 +187,6 @@ export class H2Downstream implements Http2Sink, Drainable, SharedConnection, Tur
   onRequest(stream: Http2Stream, head: RequestHead, isEnd: boolean): void {
     const request = new H2Request(this, stream, head, isEnd);
     stream.owner = request;
-    this.#requests.add(request);
     this.#requestCount++;
     request.begin(head);
   }

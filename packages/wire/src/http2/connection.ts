@@ -115,6 +115,11 @@ export class Http2Connection {
     return this.#streams.openCount;
   }
 
+  /** What the open streams belong to, the oldest first. */
+  owners(): unknown[] {
+    return this.#streams.all().map(({ owner }) => owner);
+  }
+
   /** Client: requests that may be made now. */
   get streamsAvailable(): number {
     if (this.isGoingAway || this.#isClosed || !this.#streams.hasIdsLeft) return 0;

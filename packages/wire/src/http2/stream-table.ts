@@ -3,13 +3,14 @@
 
 import { ClosedStreams, CloseKind } from "./closed-streams.ts";
 import { streamIdMax } from "./frame.ts";
+import { OpenStreams } from "./open-streams.ts";
 import type { Http2Sink } from "./options.ts";
 import type { SenderHost } from "./sender.ts";
 import type { StreamState } from "./stream.ts";
 
 export class StreamTable implements SenderHost {
   readonly #sink: Http2Sink;
-  readonly #open = new Map<number, StreamState>();
+  readonly #open = new OpenStreams();
   readonly #closed = new ClosedStreams();
   /** The stream of the last look-up: frames of one often follow each other. */
   #last: StreamState | null = null;
@@ -28,7 +29,7 @@ export class StreamTable implements SenderHost {
   }
 
   get openCount(): number {
-    return this.#open.size;
+    return this.#open.count;
   }
 
   get hasIdsLeft(): boolean {
@@ -44,14 +45,14 @@ export class StreamTable implements SenderHost {
   }
 
   add(stream: StreamState): void {
-    this.#open.set(stream.id, stream);
+    this.#open.add(stream);
     this.#last = stream;
     this.openedCount++;
   }
 
   /** All of them; the callers may close some meanwhile. */
   all(): StreamState[] {
-    return [...this.#open.values()];
+    return this.#open.all();
   }
 
   closeKind(streamId: number): CloseKind {
