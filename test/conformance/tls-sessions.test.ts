@@ -1,6 +1,7 @@
 // Mutual TLS as the proxies use it, below HTTP: who is spoken to, what a session may be resumed by.
 
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { before, test } from "node:test";
 import {
   acceptConnections,
@@ -9,7 +10,7 @@ import {
   connectTls,
   createTlsAcceptor,
   createTlsContext,
-  peerCertificateOf,
+  type PeerCertificate,
   type SocketOwner,
   type TlsAcceptor,
   type TlsContext,
@@ -28,11 +29,18 @@ async function contextFor(...uris: string[]): Promise<TlsContext> {
   return createTlsContext(await authority.issue(uris[0] ?? "", uris));
 }
 
+interface Serving {
+  readonly port: number;
+  readonly tls: TlsAcceptor;
+  readonly peers: string[];
+  readonly certificates: PeerCertificate[];
+  close(): void;
+}
+
 /** Accepts, reads the first bytes, then hands the connection to TLS, as a listener does. */
-async function serve(
-  context: TlsContext,
-): Promise<{ port: number; tls: TlsAcceptor; peers: string[]; close: () => void }> {
+async function serve(context: TlsContext): Promise<Serving> {
   const peers: string[] = [];
+  const certificates: PeerCertificate[] = [];
   const open: ByteSocket[] = [];
   const tls = createTlsAcceptor({
     context,
@@ -40,9 +48,10 @@ async function serve(
     handshakeTimeoutMs: 5000,
     ticketKeys,
     onFailed: (code) => peers.push(`failed ${code}`),
-    onSecure(socket) {
+    onSecure(socket, peer) {
       open.push(socket);
-      peers.push(peerCertificateOf(socket)?.spiffeId ?? "none");
+      peers.push(peer.spiffeId);
+      certificates.push(peer);
       socket.owner = {
         onConnected() {},
         onBytes: (bytes) => void socket.write(bytes),
@@ -82,6 +91,7 @@ async function serve(
     port,
     tls,
     peers,
+    certificates,
     close() {
       for (const socket of open) socket.destroy();
       tls.close();
@@ -252,4 +262,26 @@ test("renewal changes new handshakes and leaves open connections alone", async (
   const renamed = await echo(running.port, own, ["spiffe://weft.local/ns/a/sa/renamed"]);
   assert.equal(renamed.text, "hello");
   running.close();
+});
+
+test("what is known of a peer is what its certificate says, also when it resumes", async () => {
+  const issued = await authority.issue(client);
+  const leaf = new X509Certificate(issued.chainPem);
+  const expected: PeerCertificate = {
+    spiffeId: client,
+    hash: leaf.fingerprint256.replaceAll(":", "").toLowerCase(),
+    validUntilMs: leaf.validToDate.getTime(),
+  };
+  const running = await serve(await contextFor(server));
+  const own = createTlsContext(issued);
+  const { session } = await echo(running.port, own, [server]);
+  assert.equal((await echo(running.port, own, [server], session)).isResumed, true);
+  // Another certificate of the same identity is another peer.
+  const renewed = createTlsContext(await authority.issue(client));
+  await echo(running.port, renewed, [server]);
+  running.close();
+  const [first, second, third] = running.certificates;
+  assert.deepEqual([first, second], [expected, expected]);
+  assert.equal(third?.spiffeId, client);
+  assert.notEqual(third?.hash, expected.hash);
 });

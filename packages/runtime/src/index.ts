@@ -68,7 +68,6 @@ export {
   createTlsAcceptor,
   createTlsContext,
   type PeerCertificate,
-  peerCertificateOf,
   type TlsAcceptor,
   type TlsAcceptorOptions,
   type TlsConnectOptions,

@@ -123,6 +123,11 @@ class TcpSocket implements ByteSocket {
     return this.#remoteAddress;
   }
 
+  /** Spares a system call where it is known already. */
+  isFrom(remoteAddress: string): void {
+    this.#remoteAddress = remoteAddress;
+  }
+
   get remotePort(): number {
     if (this.#remotePort < 0) this.#remotePort = this.socket.remotePort ?? 0;
     return this.#remotePort;
@@ -280,7 +285,6 @@ class TcpSocket implements ByteSocket {
     this.socket.off("close", onSocketClose);
     this.socket.off("drain", onSocketDrain);
     this.isClosed = true;
-    delete (this.socket as Attached).weft;
     Reflect.deleteProperty(this.socket, "push");
   }
 }
@@ -439,7 +443,15 @@ export function adoptAccepted(accepted: Socket): ByteSocket {
 
 /** Takes over a TLS socket whose handshake is done. */
 export function adoptTls(socket: TLSSocket): ByteSocket {
-  return new TcpSocket(socket, socket);
+  const own = new TcpSocket(socket, socket);
+  own.isFrom(remoteAddressBelow(socket));
+  return own;
+}
+
+/** Of the connection that was released for this TLS socket; "" where there is none. */
+export function remoteAddressBelow(socket: TLSSocket): string {
+  const below = (socket as TLSSocket & { readonly _parent?: Attached | null })._parent;
+  return below?.weft?.remoteAddress ?? "";
 }
 
 /**

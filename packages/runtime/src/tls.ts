@@ -4,7 +4,6 @@
 // they were made with.
 
 import { createHash, X509Certificate } from "node:crypto";
-import type { Socket } from "node:net";
 import {
   connect,
   createSecureContext,
@@ -18,8 +17,12 @@ import {
   adoptTlsConnecting,
   type ByteSocket,
   releaseForTls,
+  remoteAddressBelow,
   type SocketOwner,
 } from "./net.ts";
+import { type PeerCertificate, peerCertificate, uriOf } from "./tls-peer.ts";
+
+export type { PeerCertificate } from "./tls-peer.ts";
 
 /** What both ends of a mutual TLS connection need; PEM. */
 export interface TlsIdentity {
@@ -65,16 +68,11 @@ export function createTlsContext(identity: TlsIdentity, ticketKeys?: Buffer): Tl
   return { secure, identity, generation, sessionSeconds };
 }
 
-/** The socket below a TLS socket; without it a failed handshake is logged without an address. */
-interface Wrapping extends TLSSocket {
-  _parent?: Socket;
-}
-
 export interface TlsAcceptorOptions {
   readonly context: TlsContext;
   readonly alpnProtocols: readonly string[];
   readonly handshakeTimeoutMs: number;
-  readonly onSecure: (socket: ByteSocket) => void;
+  readonly onSecure: (socket: ByteSocket, peer: PeerCertificate) => void;
   /** `reason` names what failed, for the log: a certificate's flaw, or the library's error. */
   readonly onFailed: (reason: string, remoteAddress: string) => void;
   readonly ticketKeys?: Buffer;
@@ -98,22 +96,27 @@ export function createTlsAcceptor(options: TlsAcceptorOptions): TlsAcceptor {
     handshakeTimeout: options.handshakeTimeoutMs,
   });
   server.on("secureConnection", (socket: TLSSocket) => {
-    if (!socket.isSessionReused() || peerValidUntilMs(socket) > Date.now()) {
-      return options.onSecure(adoptTls(socket));
+    const peer = peerCertificate(socket);
+    // What a session was made with may have ended since.
+    if (peer !== null && peer.validUntilMs > Date.now()) {
+      return options.onSecure(adoptTls(socket), peer);
     }
-    const peer = socket.remoteAddress ?? "";
+    const address = remoteAddressBelow(socket);
     socket.destroy();
-    options.onFailed("CERT_HAS_EXPIRED", peer);
+    options.onFailed(
+      peer === null ? "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE" : "CERT_HAS_EXPIRED",
+      address,
+    );
   });
   server.on("tlsClientError", (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     const flaw = socket.authorizationError as unknown as string | null;
-    const peer = (socket as Wrapping)._parent?.remoteAddress ?? "";
+    const peer = remoteAddressBelow(socket);
     socket.destroy();
     options.onFailed(flaw ?? error.code ?? "ERR_TLS", peer);
   });
   return {
     accept(socket, firstBytes) {
-      // Node then remembers it, also when the connection is gone and its failure is told.
+      // It is then known also when the connection is gone and its failure is told.
       void socket.remoteAddress;
       const raw = releaseForTls(socket, firstBytes);
       raw.on("error", ignoreError);
@@ -182,14 +185,11 @@ export function connectTls(options: TlsConnectOptions, owner: SocketOwner): Byte
   socket.setNoDelay(true);
   const { onSession } = options;
   if (onSession !== null) {
-    socket.on("session", (session: Buffer) => onSession(session, peerValidUntilMs(socket)));
+    socket.on("session", (session: Buffer) => {
+      onSession(session, peerCertificate(socket)?.validUntilMs ?? 0);
+    });
   }
   return adoptTlsConnecting(socket, owner);
-}
-
-/** When the peer's leaf ends; a resumed session still has it. 0 without one. */
-function peerValidUntilMs(socket: TLSSocket): number {
-  return socket.getPeerX509Certificate()?.validToDate.getTime() ?? 0;
 }
 
 /** Error code of a peer that proved an identity that was not expected. */
@@ -199,32 +199,4 @@ function peerIdentityError(spiffeId: string): Error {
   const error: NodeJS.ErrnoException = new Error(`the peer is ${spiffeId}`);
   error.code = wrongPeerIdentity;
   return error;
-}
-
-export interface PeerCertificate {
-  /** The one URI SAN, or "" when there is not exactly one. */
-  readonly spiffeId: string;
-  /** SHA-256 of the certificate, lower-case hex. */
-  readonly hash: string;
-}
-
-/** Who is at the other end of a verified connection; null without a certificate. */
-export function peerCertificateOf(socket: ByteSocket): PeerCertificate | null {
-  const certificate: X509Certificate | undefined = socket.tls?.getPeerX509Certificate();
-  if (certificate === undefined) return null;
-  return {
-    spiffeId: uriOf(certificate.subjectAltName ?? ""),
-    hash: certificate.fingerprint256.replaceAll(":", "").toLowerCase(),
-  };
-}
-
-/** An X.509-SVID has exactly one URI SAN (SPIFFE X.509-SVID §2); anything else is no identity. */
-function uriOf(subjectAltName: string): string {
-  let found = "";
-  for (const part of subjectAltName.split(", ")) {
-    if (!part.startsWith("URI:")) continue;
-    if (found !== "") return "";
-    found = part.slice(4);
-  }
-  return found;
 }

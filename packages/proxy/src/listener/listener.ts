@@ -8,7 +8,7 @@ import {
   type ByteSocket,
   createTlsAcceptor,
   type LogFields,
-  peerCertificateOf,
+  type PeerCertificate,
   type TlsAcceptor,
 } from "@weft/runtime";
 import type { ChainRow, ListenerRow } from "@weft/rules";
@@ -93,7 +93,7 @@ export class Listener {
   take(socket: ByteSocket): void {
     const row = this.#row();
     if (!this.#options.resourceName.startsWith("inbound/")) {
-      const entry = this.#entry(socket, false);
+      const entry = this.#entry(socket, null);
       if (entry.fixedHost !== null) return serve(socket, nothing, entry);
       const options = { direction: "outbound", waitMs: programIdleMs, asks: Asks.Spoken } as const;
       new FirstBytes(this.#thread, socket, options, (bytes, spoken, hasEnded) => {
@@ -157,9 +157,9 @@ export class Listener {
     this.#plain(socket, bytes, plainChain);
   }
 
-  #secured(socket: ByteSocket): void {
+  #secured(socket: ByteSocket, certificate: PeerCertificate): void {
     const chain = this.#row()?.tlsChain ?? null;
-    const entry = this.#entry(socket, true);
+    const entry = this.#entry(socket, certificate);
     const { identity } = entry.peer;
     const wanted = chain?.tls?.identities ?? [];
     if (chain === null) return this.#refuse(socket, Refusal.NoConfiguration);
@@ -190,7 +190,7 @@ export class Listener {
   }
 
   #plain(socket: ByteSocket, bytes: Buffer, chain: ChainRow): void {
-    const entry = this.#entry(socket, false);
+    const entry = this.#entry(socket, null);
     if (bytes.length > 0 && detect(bytes) === Spoken.Http2) {
       if (this.#isUndeclared) return this.#opaque(socket, bytes, chain);
       return new H2Downstream(socket, entry, strangerHttp2).begin(bytes);
@@ -249,9 +249,9 @@ export class Listener {
       ticketKeys: identity.ticketKeys,
       alpnProtocols: chain.tls?.alpn ?? [],
       handshakeTimeoutMs,
-      onSecure: (socket) => {
+      onSecure: (socket, peer) => {
         this.#thread.stats.openingCount--;
-        this.#secured(socket);
+        this.#secured(socket, peer);
       },
       onFailed: (reason, peer) => {
         this.#thread.stats.openingCount--;
@@ -268,10 +268,11 @@ export class Listener {
     this.#thread.refusals.note(refusal, { listener, peer, reason });
   }
 
-  #entry(socket: ByteSocket, isTls: boolean): Entry {
+  #entry(socket: ByteSocket, certificate: PeerCertificate | null): Entry {
+    const { spiffeId } = this.#thread.identity;
     return {
       thread: this.#thread,
-      peer: peerOf(socket, isTls, this.#thread.identity.spiffeId, this.#announced.get(socket)),
+      peer: peerOf(socket, certificate, spiffeId, this.#announced.get(socket)),
       listenerName: this.#options.resourceName,
       fixedHost: this.#options.fixedHost,
       destination: null,
@@ -279,17 +280,17 @@ export class Listener {
   }
 }
 
+/** `certificate` where it is a TLS connection. */
 function peerOf(
   socket: ByteSocket,
-  isTls: boolean,
+  certificate: PeerCertificate | null,
   ownIdentity: string,
   announced: ProxyAddresses | undefined,
 ): DownstreamPeer {
-  const certificate = isTls ? peerCertificateOf(socket) : null;
   const identity = certificate?.spiffeId ?? "";
   return {
     remoteAddress: announced?.sourceAddress ?? socket.remoteAddress,
-    isTls,
+    isTls: certificate !== null,
     identity,
     clientCertificate:
       certificate === null || identity === ""
