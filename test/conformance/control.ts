@@ -26,6 +26,9 @@ export interface WrittenObject {
   status?: Record<string, unknown>;
 }
 
+/** A resource as a proxy is sent it. */
+export type Edit = (typeUrl: string, name: string, bytes: Uint8Array) => Uint8Array;
+
 interface Follower {
   readonly proxy: ProxyHandle;
   readonly namespace: string;
@@ -44,14 +47,14 @@ export class TestControl {
   readonly #written = new Map<string, WrittenObject>();
   #change: Change = { ...emptyChange(), isEverything: true };
   #revision = 0;
-  /** What a test has to say in a listener that the compiler does not. */
-  readonly editOutbound: ((listener: Uint8Array) => Uint8Array) | null;
+  /** What a test has to say in a resource that the compiler does not. */
+  readonly #edit: Edit | null;
   /** Texts of refused updates. */
   readonly refusals: string[] = [];
 
-  constructor(rootsPem: string, editOutbound: TestControl["editOutbound"] = null) {
+  constructor(rootsPem: string, edit: Edit | null = null) {
     this.#bundle = compileTrustBundle(rootsPem);
-    this.editOutbound = editOutbound;
+    this.#edit = edit;
   }
 
   /** Everything written and not deleted, without Workloads. */
@@ -173,8 +176,7 @@ export class TestControl {
   }
 
   #edited(typeUrl: string, name: string, bytes: Uint8Array): Uint8Array {
-    const isMeant = typeUrl === typeUrls.listener && name === "outbound";
-    return isMeant && this.editOutbound !== null ? this.editOutbound(bytes) : bytes;
+    return this.#edit === null ? bytes : this.#edit(typeUrl, name, bytes);
   }
 
   #resourcesFor(follower: Follower): Map<string, CompiledResource[]> {

@@ -2,6 +2,7 @@
 // compiled form a test changes. Browsers speak HTTP/1.1 or HTTP/2; the bridge sees neither.
 
 import assert from "node:assert/strict";
+import { typeUrls } from "@weft/xds";
 import { Listener } from "@weft/xds/messages/envoy/config/listener/v3/listener.js";
 import { HttpConnectionManager } from "@weft/xds/messages/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js";
 import { type Answer, behaviour, type Mesh, type MeshOptions } from "./harness.ts";
@@ -27,7 +28,10 @@ function withGrpcWeb(bytes: Uint8Array): Uint8Array {
   return Listener.encode(listener).finish();
 }
 
-const options: MeshOptions = { editOutbound: withGrpcWeb };
+const options: MeshOptions = {
+  edit: (typeUrl, name, bytes) =>
+    typeUrl === typeUrls.listener && name === "outbound" ? withGrpcWeb(bytes) : bytes,
+};
 
 /** A message in its frame. */
 function message(text: string): Buffer {

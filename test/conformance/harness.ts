@@ -19,7 +19,7 @@ import { createLogger, type Logger, systemClock, systemRuntime } from "@weft/run
 import { parseAllDocuments } from "yaml";
 import { TestAuthority } from "./certificates.ts";
 import { type Answer, RawConnection, send, type Sent } from "./client.ts";
-import { TestControl, type WrittenObject } from "./control.ts";
+import { type Edit, TestControl, type WrittenObject } from "./control.ts";
 import { Program } from "./program.ts";
 
 export type { Answer, Sent } from "./client.ts";
@@ -42,8 +42,8 @@ export interface MeshOptions extends Partial<Omit<ProxyOptions, "addresses">> {
   readonly upstreams?: readonly UpstreamAddress[];
   /** Workers of single workloads, where they are not the mesh's. */
   readonly workers?: Readonly<Record<string, number>>;
-  /** Changes the outbound listener that the control plane compiled. */
-  readonly editOutbound?: (listener: Uint8Array) => Uint8Array;
+  /** Changes what the control plane compiled. */
+  readonly edit?: Edit;
 }
 
 interface Member {
@@ -93,7 +93,7 @@ export class Mesh {
     this.#options = options;
     this.authority = authority;
     this.concurrency = concurrency;
-    this.control = new TestControl(authority.rootsPem, options.editOutbound ?? null);
+    this.control = new TestControl(authority.rootsPem, options.edit ?? null);
   }
 
   /** Starts program and proxy of a Workload and announces it. */
@@ -292,7 +292,7 @@ export class Mesh {
   }
 
   #optionsFor(object: WrittenObject, program: Program): ProxyOptions {
-    const { upstreams = [], workers = {}, editOutbound: _, ...rest } = this.#options;
+    const { upstreams = [], workers = {}, edit: _, ...rest } = this.#options;
     const { name, namespace = "default", labels = {} } = object.metadata;
     const spec = object.spec as { ports?: WrittenPort[]; upstreams?: string[] } | undefined;
     const free = { address: "127.0.0.1", preferredPort: 0 };

@@ -31,6 +31,10 @@ export class ClusterRow {
   readonly idleTimeoutMs: number | null;
   /** Null: no limit. */
   readonly requestsPerConnectionMax: number | null;
+  /** A connection that is older takes no more requests; null: no limit. */
+  readonly connectionAgeMaxMs: number | null;
+  /** Null: as the proxy does it by itself. */
+  readonly keepalive: KeepaliveRow | null;
   /** What `dev.weft` says; "" and null when it does not. */
   readonly service: string;
   readonly namespace: string;
@@ -53,10 +57,23 @@ export class ClusterRow {
     this.isHttp2 = fields.isHttp2;
     this.idleTimeoutMs = fields.idleTimeoutMs;
     this.requestsPerConnectionMax = fields.requestsPerConnectionMax;
+    this.connectionAgeMaxMs = fields.connectionAgeMaxMs;
+    this.keepalive = fields.keepalive;
     this.service = fields.service;
     this.namespace = fields.namespace;
     this.protocol = fields.protocol;
     this.requireMtls = fields.requireMtls;
+  }
+}
+
+/** PINGs on HTTP/2 connections whose peer is silent. */
+export class KeepaliveRow {
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+
+  constructor(fields: Fields<KeepaliveRow>) {
+    this.intervalMs = fields.intervalMs;
+    this.timeoutMs = fields.timeoutMs;
   }
 }
 

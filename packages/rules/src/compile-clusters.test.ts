@@ -230,6 +230,32 @@ test("protocol options: idle time, requests per connection, HTTP/2", () => {
   assert.equal(clusterOf(httpOptions(auto)).isHttp2, false, "until the endpoint says so");
 });
 
+test("protocol options: PINGs to silent endpoints, and the age of a connection", () => {
+  const connectionKeepalive = { interval: seconds(7), timeout: seconds(3) };
+  const http2ProtocolOptions = { connectionKeepalive };
+  const upstreams = [
+    { $case: "autoConfig", autoConfig: { http2ProtocolOptions } },
+    {
+      $case: "explicitHttpConfig",
+      explicitHttpConfig: {
+        protocolConfig: { $case: "http2ProtocolOptions", http2ProtocolOptions },
+      },
+    },
+  ];
+  for (const upstreamProtocolOptions of upstreams) {
+    const { keepalive } = clusterOf(httpOptions({ upstreamProtocolOptions }));
+    assert.deepEqual({ ...keepalive }, { intervalMs: 7000, timeoutMs: 3000 });
+  }
+  const aged = clusterOf(
+    httpOptions({
+      ...explicit("http2ProtocolOptions"),
+      commonHttpProtocolOptions: { maxConnectionDuration: seconds(60) },
+    }),
+  );
+  assert.equal(aged.connectionAgeMaxMs, 60_000);
+  assert.equal(aged.keepalive, null);
+});
+
 test("the protocol of a cluster of the mesh says what is offered, else the message", () => {
   const offered = (protocol: string | null): unknown => {
     const fields = protocol === null ? {} : { "dev.weft": { protocol } };

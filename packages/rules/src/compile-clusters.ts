@@ -10,7 +10,6 @@ import {
   Cluster_LbPolicy,
 } from "@weft/xds/messages/envoy/config/cluster/v3/cluster.js";
 import type { OutlierDetection } from "@weft/xds/messages/envoy/config/cluster/v3/outlier_detection.js";
-import { HttpProtocolOptions } from "@weft/xds/messages/envoy/extensions/upstreams/http/v3/http_protocol_options.js";
 import {
   type Algorithm,
   CircuitLimitsRow,
@@ -21,11 +20,11 @@ import {
   TransportRow,
 } from "./cluster-table.ts";
 import { compileInlineEndpoints, textPairs } from "./compile-endpoints.ts";
+import { compileProtocolOptions } from "./compile-protocol-options.ts";
 import { compileUpstreamSocket } from "./compile-tls.ts";
 import { durationMs, limitMs } from "./duration.ts";
 import type { Scope } from "./scope.ts";
 import { type Protocol, protocols } from "./tables.ts";
-import { typeName } from "./typed-config.ts";
 import { type WeftMetadata, weftMetadata } from "./weft-metadata.ts";
 
 const clusterFields: ReadonlySet<string> = new Set([
@@ -48,7 +47,6 @@ const clusterFields: ReadonlySet<string> = new Set([
 
 // Envoy's when the cluster does not say.
 const connectTimeoutMsDefault = 5000;
-const idleTimeoutMsDefault = 3_600_000;
 
 /** Null when something was refused. */
 export function compileCluster(bytes: Uint8Array, scope: Scope): ClusterRow | null {
@@ -61,7 +59,7 @@ export function compileCluster(bytes: Uint8Array, scope: Scope): ClusterRow | nu
     kind === "static" && message.loadAssignment !== undefined
       ? compileInlineEndpoints(message.loadAssignment, scope.at("load_assignment"))
       : null;
-  const spoken = compileProtocol(message, scope);
+  const spoken = compileProtocolOptions(message, scope);
   const protocol = weft.oneOf<Protocol>("protocol", protocols);
   const row = new ClusterRow({
     name: message.name,
@@ -321,65 +319,3 @@ const protocolAlpn: Readonly<Record<Protocol, readonly string[]>> = {
   tcp: [],
   auto: httpAlpn,
 };
-
-const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-
-interface ProtocolFields {
-  readonly isHttp2: boolean;
-  readonly idleTimeoutMs: number | null;
-  readonly requestsPerConnectionMax: number | null;
-}
-
-function compileProtocol(message: Cluster, scope: Scope): ProtocolFields {
-  let fields: ProtocolFields = {
-    isHttp2: false,
-    idleTimeoutMs: idleTimeoutMsDefault,
-    requestsPerConnectionMax: null,
-  };
-  for (const [name, config] of Object.entries(message.typedExtensionProtocolOptions)) {
-    const at = scope.at(`typed_extension_protocol_options["${name}"]`);
-    if (typeName(config) === httpOptions) fields = compileHttpOptions(config.value, at);
-    else at.refuse("not supported by the built-in proxy");
-  }
-  return fields;
-}
-
-function compileHttpOptions(bytes: Uint8Array, scope: Scope): ProtocolFields {
-  const options = HttpProtocolOptions.decode(bytes);
-  scope.refuseOthers(options, new Set(["commonHttpProtocolOptions", "upstreamProtocolOptions"]));
-  const common = options.commonHttpProtocolOptions;
-  const at = scope.at("common_http_protocol_options");
-  if (common !== undefined) {
-    at.refuseOthers(common, new Set(["idleTimeout", "maxRequestsPerConnection"]));
-  }
-  return {
-    isHttp2: speaksHttp2(options, scope),
-    idleTimeoutMs: limitMs(common?.idleTimeout, idleTimeoutMsDefault, at.at("idle_timeout")),
-    requestsPerConnectionMax: common?.maxRequestsPerConnection || null,
-  };
-}
-
-/** Without an answer by ALPN: HTTP/1.1 unless HTTP/2 is what the cluster speaks. */
-function speaksHttp2(options: HttpProtocolOptions, scope: Scope): boolean {
-  const upstream = options.upstreamProtocolOptions;
-  if (upstream?.$case === "autoConfig") {
-    scope.at("auto_config").refuseOthers(upstream.autoConfig, new Set());
-    return false;
-  }
-  const spoken =
-    upstream?.$case === "explicitHttpConfig"
-      ? upstream.explicitHttpConfig.protocolConfig
-      : undefined;
-  const at = scope.at("explicit_http_config");
-  switch (spoken?.$case) {
-    case "httpProtocolOptions":
-      at.at("http_protocol_options").refuseOthers(spoken.httpProtocolOptions, new Set());
-      return false;
-    case "http2ProtocolOptions":
-      at.at("http2_protocol_options").refuseOthers(spoken.http2ProtocolOptions, new Set());
-      return true;
-    default:
-      at.refuse("must be given, for HTTP/1.1 or HTTP/2");
-      return false;
-  }
-}

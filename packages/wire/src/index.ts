@@ -69,6 +69,10 @@ export {
   http2ReasonRows,
   http2ReasonText,
 } from "./http2/error.ts";
+export {
+  defaultHttp2Keepalive,
+  type Http2Keepalive,
+} from "./http2/keepalive.ts";
 export { Http2Connection } from "./http2/connection.ts";
 export {
   defaultHttp2Options,

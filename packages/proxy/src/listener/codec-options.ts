@@ -3,6 +3,7 @@
 // resets that a peer passes on are those of all its programs (docs/decisions/0024).
 
 import {
+  defaultHttp2Keepalive,
   defaultHttp2Limits,
   type Http2Limits,
   type Http2Options,
@@ -33,5 +34,12 @@ export const outboundHttp2: Partial<Http2Options> = {
   allowConnect: true,
 };
 export const serviceHttp2: Partial<Http2Options> = { ...many, limits: manyLimits };
-export const meshHttp2: Partial<Http2Options> = { ...many, limits: passedOnLimits };
-export const strangerHttp2: Partial<Http2Options> = { allowExtendedConnect: true };
+export const meshHttp2: Partial<Http2Options> = {
+  ...many,
+  limits: passedOnLimits,
+  keepalive: defaultHttp2Keepalive,
+};
+export const strangerHttp2: Partial<Http2Options> = {
+  allowExtendedConnect: true,
+  keepalive: defaultHttp2Keepalive,
+};

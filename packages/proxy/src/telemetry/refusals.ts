@@ -25,6 +25,8 @@ const refusals = {
   CaptureBypassed: 17,
   AddressUnknown: 18,
   HostUnknown: 19,
+  EndpointSilent: 20,
+  EndpointHttp2: 21,
 } as const;
 
 export const Refusal: typeof refusals = Object.freeze(refusals);
@@ -160,6 +162,18 @@ export const refusalRows: readonly RefusalRow[] = Object.freeze([
     text: "a byte stream to a host that the mesh does not know and lets nothing out to",
     seen: "closed; HTTP is answered 502 with flag RO",
     hint: "declare the host as a Service, or set MeshConfig's outbound to AllowAny",
+  },
+  {
+    code: "upstream-silent",
+    text: "an endpoint with requests under way did not answer a PING",
+    seen: "503 with flag UC, where the request cannot be sent again",
+    hint: "its host is gone, or the network drops its packets",
+  },
+  {
+    code: "upstream-http2",
+    text: "an endpoint's HTTP/2 is malformed",
+    seen: "502 with flag UPE",
+    hint: "the field reason says which rule; the endpoint may speak another protocol",
   },
 ]);
 

@@ -22,6 +22,9 @@ import { Pool } from "./pool.ts";
 /** The proxy beside a meshed endpoint closes idle connections then (`downstream/h1.ts`). */
 const proxyIdleMs = 60_000;
 
+/** Connections end by up to this share earlier than they must. */
+const ageSpread = 0.1;
+
 const http1Alpn: readonly string[] = ["http/1.1"];
 const noAlpn: readonly string[] = [];
 
@@ -67,6 +70,11 @@ export class Endpoint implements Candidate {
     this.port = program?.port ?? row.port;
     this.idleClose = new IdleClose(this.isMtls ? proxyIdleMs : Number.POSITIVE_INFINITY);
     this.pool = new Pool(this);
+  }
+
+  /** The workload's own, on this host. */
+  get isProgram(): boolean {
+    return this.thread.settings.programAddresses.has(this.cluster.name);
   }
 
   get isMtls(): boolean {
@@ -147,6 +155,13 @@ export class Endpoint implements Candidate {
       identity,
       wanted: wanted.join(" "),
     });
+  }
+
+  /** When a connection opened now is too old; a little spread, so that not all end at once. */
+  connectionEndsAtMs(nowMs: number): number {
+    const { connectionAgeMaxMs } = this.cluster.row;
+    if (connectionAgeMaxMs === null) return Number.POSITIVE_INFINITY;
+    return nowMs + connectionAgeMaxMs * (1 - ageSpread * this.thread.random.next());
   }
 
   /** Tells outlier detection how an attempt went. */

@@ -34,6 +34,7 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
   #user: UpstreamUser | null = null;
   #requestCount = 0;
   #idleSinceMs: number;
+  readonly #endsAtMs: number;
   #framing: Framing = Framing.None;
   #isSent = false;
   #keepAlive = true;
@@ -49,6 +50,7 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
     this.#isCounted = dialling.isCounted;
     this.#isGuess = dialling.isGuess;
     this.#idleSinceMs = pool.endpoint.thread.clock.monotonicMs();
+    this.#endsAtMs = pool.endpoint.connectionEndsAtMs(this.#idleSinceMs);
     socket.owner = this;
   }
 
@@ -65,6 +67,7 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
     const { identity } = this.#pool.endpoint.thread;
     return (
       nowMs - this.#idleSinceMs <= idleMaxMs &&
+      nowMs < this.#endsAtMs &&
       (this.#context === null || this.#context === identity.context) &&
       this.#socket !== null &&
       !this.#socket.isClosed
@@ -190,9 +193,12 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
   #complete(isExact: boolean): void {
     const user = this.#user;
     if (user === null) return;
-    const { row } = this.#pool.endpoint.cluster;
+    const { cluster, thread } = this.#pool.endpoint;
+    const { row } = cluster;
+    const nowMs = thread.clock.monotonicMs();
     const isFit =
       isExact &&
+      nowMs < this.#endsAtMs &&
       this.#keepAlive &&
       this.#isSent &&
       (row.requestsPerConnectionMax === null || this.#requestCount < row.requestsPerConnectionMax);
@@ -202,7 +208,7 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
     if (!isFit) {
       this.close();
     } else {
-      this.#idleSinceMs = this.#pool.endpoint.thread.clock.monotonicMs();
+      this.#idleSinceMs = nowMs;
       this.#socket?.resume();
       this.#pool.released(this);
     }

@@ -11,9 +11,11 @@ import {
   type TurnEnd,
 } from "@weft/runtime";
 import {
+  defaultHttp2Keepalive,
   type HeaderList,
   Http2Connection,
   Http2Error,
+  type Http2Keepalive,
   Http2Reason,
   http2ReasonText,
   type Http2Sink,
@@ -24,8 +26,10 @@ import {
 } from "@weft/wire";
 import type { UpstreamUser } from "../exchange/exchange.ts";
 import type { StreamSocketPeer } from "../tcp/stream-socket.ts";
+import { Refusal } from "../telemetry/refusals.ts";
 import { Flag } from "../telemetry/response-flags.ts";
 import type { Dialling } from "./dialling.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { H2Stream } from "./h2-stream.ts";
 import type { Pool } from "./pool.ts";
 
@@ -42,6 +46,7 @@ export class H2Connection implements SocketOwner, TurnEnd {
   readonly #context: TlsContext | null;
   readonly #isCounted: boolean;
   #idleSinceMs: number;
+  readonly #endsAtMs: number;
   #requestCount = 0;
   /** Streams of its own that hold a user. */
   #userCount = 0;
@@ -57,11 +62,13 @@ export class H2Connection implements SocketOwner, TurnEnd {
     this.#context = dialling.context;
     this.#isCounted = dialling.isCounted;
     this.#idleSinceMs = pool.endpoint.thread.clock.monotonicMs();
+    this.#endsAtMs = pool.endpoint.connectionEndsAtMs(this.#idleSinceMs);
     socket.owner = this;
     this.#http2 = new Http2Connection("client", new Events(this), {
       scheme: pool.endpoint.isMtls ? "https" : "http",
       connectionWindowBytes: sharedConnectionWindowBytes,
       underscoreNames: "keep",
+      keepalive: keepaliveOf(pool.endpoint),
     });
     this.hasOutput();
   }
@@ -121,7 +128,8 @@ export class H2Connection implements SocketOwner, TurnEnd {
     const isIdleTooLong = this.#isIdle && nowMs - this.#idleSinceMs > idleMaxMs;
     const isOfToday = this.#context === null || this.#context === endpoint.thread.identity.context;
     const isWornOut =
-      requestsPerConnectionMax !== null && this.#requestCount >= requestsPerConnectionMax;
+      nowMs >= this.#endsAtMs ||
+      (requestsPerConnectionMax !== null && this.#requestCount >= requestsPerConnectionMax);
     if (!isIdleTooLong && isOfToday && !isWornOut && !this.#socket.isClosed) return true;
     this.retire();
     return false;
@@ -216,15 +224,28 @@ export class H2Connection implements SocketOwner, TurnEnd {
   /** The peer's bytes are no HTTP/2: its streams were told. */
   #failed(): void {
     const { endpoint } = this.pool;
+    const { reason } = this.#http2;
     // We said goodbye ourselves; the peer had not heard it yet.
-    if (this.#http2.reason === Http2Reason.None) return this.#close();
-    endpoint.thread.log.warn("an endpoint's HTTP/2 is malformed", {
-      code: "upstream-http2",
+    if (reason === Http2Reason.None) return this.#close();
+    if (reason === Http2Reason.Silent) return this.#lost();
+    endpoint.thread.refusals.note(Refusal.EndpointHttp2, {
+      cluster: endpoint.cluster.name,
       endpoint: endpoint.row.key,
-      reason: http2ReasonText(this.#http2.reason),
+      reason: http2ReasonText(reason),
     });
     this.retire();
     this.#close();
+  }
+
+  /** Nobody is there to take what is left. */
+  #lost(): void {
+    const { endpoint } = this.pool;
+    const { cluster, row, thread } = endpoint;
+    thread.refusals.note(Refusal.EndpointSilent, { cluster: cluster.name, endpoint: row.key });
+    this.#isRetired = true;
+    this.pool.retired(this);
+    // An orderly end would wait until somebody takes what was written.
+    this.#socket.destroy();
   }
 
   /** Neither requests nor tunnels. */
@@ -245,6 +266,17 @@ export class H2Connection implements SocketOwner, TurnEnd {
     this.#write();
     this.#socket.destroySoon();
   }
+}
+
+/**
+ * A program of this host can be stopped, in a debugger for one, but not be out of reach.
+ */
+function keepaliveOf({ cluster, isProgram }: Endpoint): Http2Keepalive | null {
+  if (isProgram) return null;
+  const { keepalive } = cluster.row;
+  if (keepalive === null) return defaultHttp2Keepalive;
+  const { intervalMs, timeoutMs } = keepalive;
+  return { ...defaultHttp2Keepalive, intervalMs, repeatMs: intervalMs, timeoutMs };
 }
 
 /** Hears the codec: almost everything concerns one stream. */
@@ -295,12 +327,17 @@ class Events implements Http2Sink {
   onPong(): void {}
 }
 
+const goneReasons: ReadonlySet<Http2Reason> = new Set([
+  Http2Reason.Disconnected,
+  Http2Reason.Stalled,
+  Http2Reason.Silent,
+]);
+
 /** Why a stream ended before its response was whole. */
 function flagOf(code: Http2Error, isByPeer: boolean, reason: Http2Reason): Flag {
   if (code === Http2Error.RefusedStream) return Flag.UpstreamRefused;
   // The peer finds our request malformed: another would too.
   if (isByPeer && code === Http2Error.ProtocolError) return Flag.UpstreamProtocol;
   if (isByPeer) return Flag.UpstreamStreamReset;
-  const isGone = reason === Http2Reason.Disconnected || reason === Http2Reason.Stalled;
-  return isGone ? Flag.UpstreamReset : Flag.UpstreamProtocol;
+  return goneReasons.has(reason) ? Flag.UpstreamReset : Flag.UpstreamProtocol;
 }

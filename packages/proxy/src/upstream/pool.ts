@@ -40,8 +40,8 @@ export class Pool {
   readonly #shared: H2Connection[] = [];
   readonly #any = new Lane(false);
   /**
-   * WebSockets: on HTTP/2 connections whose peer takes them (RFC 8441), as its SETTINGS say, else on
-   * connections of HTTP/1.1.
+   * WebSockets: on HTTP/2 connections whose peer takes them (RFC 8441), as its SETTINGS say, else
+   * on connections of HTTP/1.1.
    */
   readonly #upgrades = new Lane(true);
   readonly #open = new Set<Dialling | H1Connection | H2Connection>();

@@ -463,3 +463,29 @@ test("a request that announced content and has none ends in a DATA frame", () =>
     ],
   );
 });
+
+test("a peer that says nothing is asked, and its streams are told when it does not answer", () => {
+  const keepalive = { intervalMs: 3000, repeatMs: 60_000, idleMs: 60_000, timeoutMs: 2000 };
+  const sink = new Recorder();
+  const connection = new Http2Connection("client", sink, { keepalive });
+  connection.feed(settings([]), 1000);
+  connection.request(getHead(), true);
+  connection.takeOutput();
+  assert.equal(connection.tick(3999), Http2Status.More);
+  assert.equal(connection.hasOutput, false);
+  connection.tick(4000);
+  const [ping] = readFrames(connection.takeOutput());
+  assert.equal(ping?.type, FrameType.Ping);
+  connection.feed(frame(FrameType.Ping, FrameFlag.Ack, 0, ping.payload), 5999);
+  assert.equal(connection.tick(6000), Http2Status.More);
+  connection.tick(9000);
+  assert.equal(connection.hasOutput, false, "it answered, and said nothing else: later");
+  connection.feed(frame(FrameType.WindowUpdate, 0, 0, number32(1)), 9500);
+  connection.tick(12_500);
+  assert.equal(readFrames(connection.takeOutput())[0]?.type, FrameType.Ping);
+  sink.events.length = 0;
+  assert.equal(connection.tick(14_499), Http2Status.More);
+  assert.equal(connection.tick(14_500), Http2Status.Closed);
+  assert.equal(reasonName(connection.reason), "Silent");
+  assert.equal(sink.events.length, 1);
+});

@@ -16,6 +16,7 @@ import {
   streamIdMax,
 } from "./frame.ts";
 import { FrameEvent, FrameReader } from "./frame-reader.ts";
+import { Advice, Keepalive, keepalivePing } from "./keepalive.ts";
 import {
   defaultHttp2Options,
   type Http2Options,
@@ -46,6 +47,7 @@ export class Http2Connection {
   readonly #sender: Sender;
   readonly #receiver: Receiver;
   readonly #budgets: Budgets;
+  readonly #keepalive: Keepalive | null;
   readonly #peer = new ReceivedSettings();
   /** Bytes of the client's preface that are still to come. */
   #prefaceLeft: number;
@@ -73,6 +75,7 @@ export class Http2Connection {
     this.#options = all;
     this.#prefaceLeft = isServer ? preface.length : 0;
     this.#budgets = new Budgets(all.limits);
+    this.#keepalive = all.keepalive === null ? null : new Keepalive(all.keepalive);
     const streams = new StreamTable(sink);
     this.#streams = streams;
     const sender = new Sender(streams, streamWindowBytes, all);
@@ -178,6 +181,7 @@ export class Http2Connection {
     if (this.#isClosed) return Http2Status.Closed;
     this.#streams.nowMs = nowMs;
     if (this.#startedAtMs === -1) this.#startedAtMs = nowMs;
+    this.#keepalive?.heard(nowMs);
     this.#receiver.requestCount = 0;
     const held = this.#held;
     if (held.length === 0) return this.#read(bytes, false);
@@ -305,7 +309,9 @@ export class Http2Connection {
     if (reason !== Http2Reason.None) return reason;
     if ((flags & FrameFlag.Ack) === 0) this.#sender.ping(payload, start, true);
     else if (payload.compare(goAwayPing, 0, 8, start, end) === 0) this.goAwayFinish();
-    else this.#sink.onPong(payload.subarray(start, end));
+    else if (payload.compare(keepalivePing, 0, 8, start, end) === 0) {
+      this.#keepalive?.answered(this.#streams.nowMs);
+    } else this.#sink.onPong(payload.subarray(start, end));
     return Http2Reason.None;
   }
 
@@ -391,7 +397,20 @@ export class Http2Connection {
       return this.#failConnection(Http2Reason.PrefaceTimeout);
     }
     receiver.dropStalled();
+    if (this.#isReady && !this.#isPeerThere(nowMs)) {
+      return this.#failConnection(Http2Reason.Silent);
+    }
     return this.#held.length > 0 ? Http2Status.Paused : Http2Status.More;
+  }
+
+  /** False when it was asked and has said nothing since; asks when it is time to. */
+  #isPeerThere(nowMs: number): boolean {
+    const hasStreams = this.#streams.openCount > 0;
+    // Peers of our own kind, which say how many workers they have, know what our PINGs are for.
+    const isPatient = this.role === "server" || this.#peer.workerCount > 0;
+    const advice = this.#keepalive?.look(nowMs, hasStreams, isPatient) ?? Advice.Nothing;
+    if (advice === Advice.Ping) this.ping(keepalivePing);
+    return advice !== Advice.GiveUp;
   }
 
   /** The socket is gone: every open stream is told by onReset. */

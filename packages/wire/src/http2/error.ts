@@ -91,6 +91,7 @@ const http2Reasons = {
   HeadTimeout: 57,
   PrefaceTimeout: 58,
   Disconnected: 59,
+  Silent: 60,
 } as const;
 
 /** The rule that ended a stream or a connection; the index of its row. */
@@ -170,6 +171,7 @@ const texts: Record<keyof typeof Http2Reason, readonly [code: Http2Error, text: 
   HeadTimeout: [http2Errors.EnhanceYourCalm, "a header block was not finished in time"],
   PrefaceTimeout: [http2Errors.SettingsTimeout, "the peer's SETTINGS did not come in time"],
   Disconnected: [http2Errors.InternalError, "the connection ended"],
+  Silent: [http2Errors.NoError, "the peer did not answer a PING in time"],
 };
 
 /** One row per reason, in the order of the numbers. */

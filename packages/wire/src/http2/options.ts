@@ -7,6 +7,7 @@ import type { UnderscoreNames } from "../http1/field-block.ts";
 import type { RequestHead, ResponseHead } from "../http1/head.ts";
 import { defaultHttp2Limits, type Http2Limits } from "../limits.ts";
 import type { Http2Error, Http2Reason } from "./error.ts";
+import type { Http2Keepalive } from "./keepalive.ts";
 import type { Http2Stream } from "./stream.ts";
 
 /** Which side of a connection this is; a server takes requests, a client makes them. */
@@ -52,6 +53,8 @@ export interface Http2Options {
   readonly scheme: "http" | "https";
   /** Server: threads that share its port, told to peers that open a connection for each; 0: not. */
   readonly workerCount: number;
+  /** Peers that went silent are noticed; null: they are waited for. */
+  readonly keepalive: Http2Keepalive | null;
 }
 
 /**
@@ -73,6 +76,7 @@ export const defaultHttp2Options: Http2Options = Object.freeze({
   isHuffman: false,
   scheme: "http",
   workerCount: 0,
+  keepalive: null,
 });
 
 /** What the peer's SETTINGS say; the initial values of RFC 9113 §6.5.2 before they arrive. */
