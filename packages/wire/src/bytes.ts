@@ -9,6 +9,7 @@ export const SP = 0x20;
 export const PERCENT = 0x25;
 export const ASTERISK = 0x2a;
 export const COMMA = 0x2c;
+export const HYPHEN = 0x2d;
 export const DOT = 0x2e;
 export const SLASH = 0x2f;
 export const COLON = 0x3a;

@@ -15,12 +15,16 @@ const cases: readonly (readonly [path: string, normal: string | null])[] = [
   ["//a", "/a"],
   ["//", "/"],
   ["/.", "/"],
-  ["/..", "/"],
+  ["/..", null],
   ["/a/.", "/a/"],
   ["/a/..", "/"],
   ["/a/b/..", "/a/"],
-  ["/../../a", "/a"],
-  ["/a/../../b", "/b"],
+  ["/../a", null],
+  ["/a/../../b", null],
+  ["//../a", null],
+  ["/./../a", null],
+  ["/a//../../b", null],
+  ["/a/b/../../c", "/c"],
   ["/a//../b", "/a/b"],
   ["/.hidden", "/.hidden"],
   ["/a/...", "/a/..."],
@@ -55,6 +59,7 @@ test("H28 encoded separators can be kept or decoded", () => {
   assert.equal(normalizePath("/a%2fb%5cc", "decode"), "/a/b/c");
   assert.equal(normalizePath("/a/%2e%2E/b", "decode"), "/b");
   assert.equal(normalizePath("/a/.%2e%2fb", "decode"), "/b");
+  assert.equal(normalizePath("/.%2e%2fb", "decode"), null);
   assert.equal(normalizePath("/%252e", "decode"), "/%252e");
 });
 

@@ -11,8 +11,8 @@ export type EncodedSeparators = "reject" | "keep" | "decode";
 
 /**
  * The path that is matched and forwarded; null when it must be refused with 400. Needed escapes get
- * upper-case digits, needless ones are decoded, dot segments are resolved, then runs of slashes
- * merged.
+ * upper-case digits, needless ones are decoded, dot segments are resolved (none leads above the
+ * root), then runs of slashes merged.
  */
 export function normalizePath(path: string, policy: EncodedSeparators): string | null {
   if (path === "*") return path;
@@ -55,16 +55,26 @@ function isUnreserved(value: number): boolean {
   return value === 0x2d || value === 0x5f || value === 0x7e;
 }
 
-/** Removes `.` and `..` segments (RFC 3986 §5.2.4), then empty ones but the last. */
-function resolveSegments(path: string): string {
+/**
+ * Removes `.` and `..` segments (RFC 3986 §5.2.4), then empty ones but the last; null when `..`
+ * leads above the root, which the RFC forgives and only those ask for who look for files there.
+ */
+function resolveSegments(path: string): string | null {
   if (!path.includes("/.") && !path.includes("//")) return path;
   const kept: string[] = [];
   const segments = path.split("/");
   const last = segments[segments.length - 1];
+  // Counted without empty segments: a reader that merges slashes first must not get above either.
+  let depth = 0;
   for (let i = 1; i < segments.length; i++) {
     const segment = segments[i] as string;
-    if (segment === "..") kept.pop();
-    else if (segment !== ".") kept.push(segment);
+    if (segment === "..") {
+      kept.pop();
+      if (--depth < 0) return null;
+    } else if (segment !== ".") {
+      kept.push(segment);
+      if (segment !== "") depth++;
+    }
   }
   // A path that ends in a dot segment names a folder.
   if (last === "." || last === "..") kept.push("");

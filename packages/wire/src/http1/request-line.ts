@@ -9,11 +9,13 @@ import {
   DOT,
   equalsText,
   equalsToken,
+  HYPHEN,
   LF,
   QUESTION,
   SLASH,
   SP,
   tokenFold,
+  UNDERSCORE,
 } from "../bytes.ts";
 import { ErrorCode } from "../error-code.ts";
 import { hasUpperCase, hostLength, portOf, scanAuthority } from "./authority.ts";
@@ -149,6 +151,7 @@ export class RequestLine {
     if (this.#method === -1) {
       const length = this.#methodEnd - this.#methodStart;
       if (length > this.#rules.methodBytesMax) return ErrorCode.MethodTooLong;
+      if (!isForeignMethod(bytes, this.#methodStart, this.#methodEnd)) return ErrorCode.BadMethod;
       if (!this.#rules.allowUnknownMethods) return ErrorCode.MethodUnknown;
     } else if (this.#method === connectMethod) {
       return this.#rules.allowConnect ? this.#checkAuthority(bytes) : ErrorCode.ConnectRefused;
@@ -239,6 +242,20 @@ export function findMethod(bytes: Buffer, start: number, end: number): number {
     if (equalsText(bytes, start, end, methods[i] as string)) return i;
   }
   return -1;
+}
+
+/**
+ * Whether a method that is none of `methods` may be passed on. Of all tokens only those that methods
+ * are made of: a "get" is GET to a reader that folds, and another method to our rules. PRI begins
+ * HTTP/2 (RFC 9113 §3.4).
+ */
+export function isForeignMethod(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] as number;
+    const isLetter = byte >= 0x41 && byte <= 0x5a;
+    if (!isLetter && byte !== HYPHEN && byte !== UNDERSCORE) return false;
+  }
+  return start < end && !equalsText(bytes, start, end, "PRI");
 }
 
 /** "HTTP/" DIGIT "." DIGIT (RFC 9112 §2.3). */

@@ -97,9 +97,21 @@ export function* reusedChunks(bytes: Buffer, offsets: readonly number[]): Genera
 function checkPath(head: RequestHead): void {
   if (head.form === TargetForm.Authority) return;
   const normal = normalizePath(head.path, "keep");
-  if (normal === null) throw new Error(`a path was accepted but cannot be normal: ${head.path}`);
+  if (normal === null) {
+    if (climbs(head.path)) return;
+    throw new Error(`a path was accepted but cannot be normal: ${head.path}`);
+  }
   if (head.isPathNormal && normal !== head.path) throw new Error(`not normal: ${head.path}`);
   if (normalizePath(normal, "keep") !== normal) throw new Error(`twice differs: ${head.path}`);
+}
+
+/** Whether a part of it names more parents than folders. */
+function climbs(path: string): boolean {
+  const names = path.split("/").filter((name) => name !== "" && name !== ".");
+  return names.some((_, i) => {
+    const parents = names.slice(0, i + 1).filter((name) => name === "..").length;
+    return 2 * parents > i + 1;
+  });
 }
 
 /**

@@ -6,7 +6,7 @@ import { equalsText, fieldContent, SLASH, SP, tokenFold, UNDERSCORE } from "../b
 import { NameId } from "../header-names.ts";
 import { scanAuthority } from "../http1/authority.ts";
 import { scanLength } from "../http1/field-values.ts";
-import { findMethod } from "../http1/request-line.ts";
+import { findMethod, isForeignMethod } from "../http1/request-line.ts";
 import { scanTarget, targetFacts } from "../http1/target.ts";
 import { Http2Reason } from "./error.ts";
 
@@ -96,7 +96,7 @@ function judgePseudo(
       break;
     case PseudoId.Method:
       judgement.fact = findMethod(bytes, start, end);
-      if (judgement.fact === -1 && !isToken(bytes, start, end)) {
+      if (judgement.fact === -1 && !isForeignMethod(bytes, start, end)) {
         judgement.fault = Http2Reason.BadMethod;
       }
       break;
