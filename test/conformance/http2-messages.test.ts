@@ -321,3 +321,19 @@ behaviour("an upgrade that is refused is no tunnel", import.meta.url, async (mes
     client.close();
   }
 });
+
+behaviour("a head that the client does not take becomes 502 HL", import.meta.url, async (mesh) => {
+  mesh.program("app-1").onRequest = (request, response) => {
+    const large = request.url === "/large" ? { "x-large": "a".repeat(2000) } : {};
+    response.writeHead(200, { "content-length": 7, ...large }).end("content");
+  };
+  for (const port of [mesh.proxy("web").ports.outbound, mesh.inbound("app-1")]) {
+    const client = new Http2Client(port, { settings: { maxHeaderListSize: 1000 } });
+    const refused = await client.ask({ ":path": "/large" });
+    assert.deepEqual([refused.status, refused.body, refused.resetCode], [502, "", 0]);
+    assert.equal(refused.headers["x-weft-flag"], "HL");
+    const got = await client.ask();
+    assert.deepEqual([got.status, got.body], [200, "content"]);
+    client.close();
+  }
+});

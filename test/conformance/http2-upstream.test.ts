@@ -383,3 +383,33 @@ behaviour(
     assert.ok(mesh.program("bare-1").connectionCount < 10);
   },
 );
+
+behaviour(
+  "a request head that the endpoint does not take is 431 HL, and others go on",
+  import.meta.url,
+  async (mesh) => {
+    let requestCount = 0;
+    const connections = speakFrames(
+      mesh.program("bare-1"),
+      (received, self) => {
+        if (!isRequest(received)) return;
+        requestCount++;
+        if ((received.flags & frameFlag.endStream) !== 0) self.write(answer(received.streamId));
+      },
+      // MAX_HEADER_LIST_SIZE of 1000.
+      (self) => self.write(frame(frameType.settings, 0, 0, [0, 6, 0, 0, 0x03, 0xe8])),
+    );
+    await mesh.spoken("bare-1");
+    const client = mesh.raw("web").write("GET / HTTP/1.1\r\nhost: bare\r\n\r\n");
+    await client.until(({ text }) => text.startsWith("HTTP/1.1 200 "));
+    client.text = "";
+    client.write(`GET / HTTP/1.1\r\nhost: bare\r\nx-large: ${"a".repeat(2000)}\r\n\r\n`);
+    await client.until(({ text }) => text.includes("\r\n\r\n"));
+    assert.match(client.text, /^HTTP\/1\.1 431 [^]*x-weft-flag: HL\r\n/i);
+    client.text = "";
+    client.write("GET /after HTTP/1.1\r\nhost: bare\r\n\r\n");
+    await client.until(({ text }) => text.startsWith("HTTP/1.1 200 "));
+    assert.equal(requestCount, 2);
+    assert.equal(connections.length, 1, "it is the same connection");
+  },
+);

@@ -21,7 +21,7 @@ import type { DetachedSocket, Downstream, Exchange } from "../exchange/exchange.
 import * as pipeline from "../exchange/pipeline.ts";
 import { replyWith } from "../exchange/reply.ts";
 import { type StreamOwner, StreamSocket } from "../tcp/stream-socket.ts";
-import { Flag } from "../telemetry/response-flags.ts";
+import { Flag, flagRow } from "../telemetry/response-flags.ts";
 import type { H2Downstream } from "./h2.ts";
 
 const nothing = Buffer.alloc(0);
@@ -133,6 +133,7 @@ export class H2Request implements Downstream, StreamOwner {
       head.status = 502;
       x.status = 502;
     }
+    if (!this.#connection.takesResponse(head)) refuseHead(x, head);
     this.#isResponseEnded = this.#isHead || head.framing === Framing.None;
     this.stream.respond(head, this.#isResponseEnded);
   }
@@ -206,4 +207,14 @@ export class H2Request implements Downstream, StreamOwner {
     this.stream.reset(code);
     this.#connection.requestOver();
   }
+}
+
+/** The peer is told that there was an answer, without what it does not take and without content. */
+function refuseHead(x: Exchange, head: ResponseHead): void {
+  x.flag = Flag.HeadTooLarge;
+  x.status = 502;
+  head.status = 502;
+  head.framing = Framing.None;
+  head.contentLength = 0;
+  head.headers = ["x-weft-flag", flagRow(Flag.HeadTooLarge).code];
 }

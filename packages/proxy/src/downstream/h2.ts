@@ -136,6 +136,10 @@ export class H2Downstream implements Http2Sink, Drainable, SharedConnection, Tur
     if (this.#connection.tick(nowMs) === Http2Status.Closed) this.#failed();
   }
 
+  takesResponse(head: ResponseHead): boolean {
+    return this.#connection.takesResponse(head);
+  }
+
   // From its requests.
 
   watch(x: Exchange): void {

@@ -30,6 +30,9 @@ import { reply } from "./reply.ts";
  */
 const discardBytesMax = 64 * 1024;
 
+/** The endpoint does not take this request; nothing is wrong with it. */
+const requestFlags: ReadonlySet<Flag> = new Set([Flag.NoWebSocket, Flag.HeadTooLarge]);
+
 /** Starts the next try. */
 export function tryEndpoint(x: Exchange): void {
   const cluster = x.cluster as Cluster;
@@ -178,8 +181,7 @@ export class Attempt implements UpstreamUser, WheelOwner {
       x.hasReplayed = true;
       return tryAgain(x, this);
     }
-    // Nothing is wrong with an endpoint that takes no WebSockets.
-    if (!isRace && flag !== Flag.NoWebSocket) this.endpoint.record(Outcome.GatewayError);
+    if (!isRace && !requestFlags.has(flag)) this.endpoint.record(Outcome.GatewayError);
     failed(x, this, flag, failureOf(flag));
   }
 

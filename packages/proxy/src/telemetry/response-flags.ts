@@ -30,6 +30,7 @@ const flags = {
   UpstreamStreamReset: 24,
   Overload: 25,
   NoWebSocket: 26,
+  HeadTooLarge: 27,
 } as const;
 
 /** Numbers on the hot path; `flagRows` says what they mean. */
@@ -77,6 +78,7 @@ export const flagRows: readonly FlagRow[] = Object.freeze([
   { code: "UR", status: 503, text: "the endpoint reset the request's stream" },
   { code: "OM", status: 503, text: "the proxy is short of memory" },
   { code: "NW", status: 502, text: "the endpoint speaks HTTP/2 and takes no WebSockets" },
+  { code: "HL", status: 431, text: "the head is larger than its receiver says it takes" },
 ]);
 
 const byCode: ReadonlyMap<string, Flag> = new Map(

@@ -48,6 +48,7 @@ export class H2Stream implements UpstreamConnection {
 
   send(request: RequestHead): void {
     const isUpgrade = request.upgrade !== "";
+    if (!this.#http2.takesRequest(request)) return this.broken(Flag.HeadTooLarge);
     if (isUpgrade) this.#upgrade = request;
     this.#isSent = request.framing === Framing.None && !isUpgrade;
     const stream = this.#http2.request(request, this.#isSent);

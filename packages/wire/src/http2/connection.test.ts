@@ -489,3 +489,21 @@ test("a peer that says nothing is asked, and its streams are told when it does n
   assert.equal(reasonName(connection.reason), "Silent");
   assert.equal(sink.events.length, 1);
 });
+
+test("a head is compared with what the peer takes, as the peer counts it", () => {
+  const head = getHead("/some/path");
+  head.headers.push("x-one", "a".repeat(100), "cookie", "b".repeat(50));
+  // Names, values and 32 bytes for each of the six fields; the scheme may be the longer one.
+  const names = ":method:scheme:path:authorityx-onecookie".length;
+  const values = "GEThttps/some/patha".length + 150;
+  const bytes = 6 * 32 + names + values;
+  assert.equal(client([6, bytes]).connection.takesRequest(head), true);
+  assert.equal(client([6, bytes - 1]).connection.takesRequest(head), false);
+  assert.equal(client().connection.takesRequest(head), true, "it named no limit");
+  const response = Object.assign(new ResponseHead(), { status: 200, headers: ["x-a", "b"] });
+  const server = new Served();
+  server.feed(settings([6, 32 * 3 + ":status200content-length".length + 16 + 4]));
+  assert.equal(server.connection.takesResponse(response), true);
+  response.headers.push("x-b", "c");
+  assert.equal(server.connection.takesResponse(response), false);
+});

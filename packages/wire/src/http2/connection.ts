@@ -2,7 +2,7 @@
 // This file holds its life (settings, pings, GOAWAY, the end) and gives each frame to its half:
 // what is received to receiver.ts, what is sent to sender.ts.
 
-import type { RequestHead } from "../http1/head.ts";
+import type { RequestHead, ResponseHead } from "../http1/head.ts";
 import { Budgets } from "./budgets.ts";
 import { codeOfReason, Http2Error, Http2Reason, http2ReasonRows } from "./error.ts";
 import {
@@ -17,6 +17,7 @@ import {
 } from "./frame.ts";
 import { FrameEvent, FrameReader } from "./frame-reader.ts";
 import { Advice, Keepalive, keepalivePing } from "./keepalive.ts";
+import { requestListBytes, responseListBytes } from "./message-writer.ts";
 import {
   defaultHttp2Options,
   type Http2Options,
@@ -37,6 +38,7 @@ const goAwayPing = Buffer.from("\0weftbye", "latin1");
 const prefaceTimeoutMs = 10_000;
 
 const nothing = Buffer.alloc(0);
+const unlimited = Number.POSITIVE_INFINITY;
 
 export class Http2Connection {
   readonly role: Http2Role;
@@ -329,6 +331,17 @@ export class Http2Connection {
     }
     this.#sink.onGoAway(lastStreamId, code);
     return Http2Reason.None;
+  }
+
+  /** The peer has not said that it takes no head of this size (MAX_HEADER_LIST_SIZE). */
+  takesRequest(head: RequestHead): boolean {
+    const { headerListBytesMax } = this.#peer;
+    return headerListBytesMax === unlimited || requestListBytes(head) <= headerListBytesMax;
+  }
+
+  takesResponse(head: ResponseHead): boolean {
+    const { headerListBytesMax } = this.#peer;
+    return headerListBytesMax === unlimited || responseListBytes(head) <= headerListBytesMax;
   }
 
   /** Client: null when GOAWAY, the peer's limit or the end of identifiers forbid another stream. */

@@ -6,8 +6,16 @@ import type { HeaderList } from "../header-list.ts";
 import { Framing, type RequestHead, type ResponseHead, TargetForm } from "../http1/head.ts";
 import { methods } from "../http1/request-line.ts";
 import type { HpackEncoder } from "./hpack-encoder.ts";
+import { fieldOverheadBytes } from "./hpack-tables.ts";
 import type { Output } from "./output.ts";
 
+// What the fields count that are written from a head's members, beside longer values.
+const pseudoFieldsBytes = 4 * fieldOverheadBytes + ":method:scheme:path:authority".length + 5;
+const protocolFieldBytes = fieldOverheadBytes + ":protocol".length + "CONNECT".length;
+const lengthFieldBytes = fieldOverheadBytes + "content-length".length + 16;
+const expectFieldBytes = fieldOverheadBytes + "expect100-continue".length;
+const teFieldBytes = fieldOverheadBytes + "tetrailers".length;
+const statusFieldBytes = fieldOverheadBytes + ":status200".length;
 /** Texts of the statuses, made once each. */
 const statusTexts: string[] = Array.from({ length: 1000 }, () => "");
 
@@ -38,6 +46,28 @@ export function writeRequestFields(
   if (head.expectContinue) encoder.ownField(output, "expect", "100-continue");
   if (head.acceptsTrailers) encoder.ownField(output, "te", "trailers");
   writeFields(encoder, output, head.headers, head.neverIndexed);
+}
+
+/** What the peer counts of a request's head (RFC 9113 §6.5.2), or a little more. */
+export function requestListBytes(head: RequestHead): number {
+  const { method, target, authority, upgrade, headers } = head;
+  let bytes = pseudoFieldsBytes + method.length + target.length + authority.length;
+  if (upgrade !== "") bytes += protocolFieldBytes + upgrade.length;
+  if (head.framing === Framing.Length) bytes += lengthFieldBytes;
+  if (head.expectContinue) bytes += expectFieldBytes;
+  if (head.acceptsTrailers) bytes += teFieldBytes;
+  return bytes + listBytes(headers);
+}
+
+/** The same of a response's. */
+export function responseListBytes(head: ResponseHead): number {
+  return statusFieldBytes + lengthFieldBytes + listBytes(head.headers);
+}
+
+function listBytes(headers: HeaderList): number {
+  let bytes = (headers.length / 2) * fieldOverheadBytes;
+  for (let i = 0; i < headers.length; i++) bytes += (headers[i] as string).length;
+  return bytes;
 }
 
 /** A response; `isTunnel` when it opens one, which takes 200 for 101 and no length. */
