@@ -120,7 +120,7 @@ function obey(message: ToWorker, own: Own): void {
       thread.current.clusters.get(message.cluster)?.eject(new Set(message.keys));
       break;
     case "relieve":
-      relieve([...thread.downstreams].filter((one) => one instanceof H2Downstream));
+      relieve(http2Downstreams(thread));
       break;
     case "report":
       post({ kind: "report", id: message.id, report: report(thread) });
@@ -280,6 +280,10 @@ function drain(
   look();
 }
 
+function http2Downstreams({ downstreams }: Thread): H2Downstream[] {
+  return [...downstreams].filter((one) => one instanceof H2Downstream);
+}
+
 function leavingCount(thread: Thread): number {
   let count = 0;
   for (const downstream of thread.downstreams) if (downstream.isLeaving) count++;
@@ -296,7 +300,11 @@ function overloaded(
 ): boolean {
   const stops = level >= OverloadLevel.StopAccepting;
   const stopped = thread.overload >= OverloadLevel.StopAccepting;
+  const isWorse = level > thread.overload;
   thread.overload = level;
+  // HTTP/1 ends with its responses. Those opened meanwhile stay until it gets worse: a peer that
+  // is sent away after every request would cost more than it holds.
+  if (isWorse) for (const connection of http2Downstreams(thread)) connection.drain();
   if (!mayStop || thread.isDraining || stops === stopped) return false;
   for (const listener of listeners.values()) listener.close();
   listeners.clear();
