@@ -2,6 +2,7 @@
 // under load: no request fails, nobody's connection is reset, the program beside it never notices.
 
 import assert from "node:assert/strict";
+import { Resolver } from "node:dns/promises";
 import { readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import path from "node:path";
@@ -9,7 +10,7 @@ import { test, type TestContext } from "node:test";
 import { canReplaceProcess, freePort } from "@weft/runtime";
 import { describeFailures, SteadyLoad } from "../harness/load.ts";
 import { Mesh, nodeBin, root, type RunningWorkload, weftBin } from "../harness/mesh.ts";
-import { eventually, start } from "../harness/processes.ts";
+import { eventually, start, type Started } from "../harness/processes.ts";
 
 const echo = [nodeBin, path.join(root, "test/harness/echo.mjs")];
 const chatty = [nodeBin, path.join(root, "test/harness/chatty.mjs")];
@@ -127,4 +128,58 @@ test("an installation that does not work changes nothing; a control plane that i
   mesh.control?.child.kill("SIGCONT");
   await mesh.ready("catalog", 1);
   assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
+});
+
+test("in an upgrade names are answered, and addresses that stand for services serve", {
+  timeout: 90_000,
+  skip: canReplaceProcess() ? false : "without FFI there is none",
+}, async (context) => {
+  const mesh = await Mesh.open(context);
+  const port = await freePort();
+  await mesh.run({ service: "catalog", port, command: echo });
+  await mesh.ready("catalog", 1);
+  const flags = ["--upstream", "catalog", ...drain];
+  const web = await mesh.run({ service: "web", port: null, flags, command: chatty });
+  const variable = await web.printed(/"WEFT_UPSTREAM_CATALOG":"127.0.0.1:(\d+)"/);
+  const { dnsPort } = await eventually("the status names its ports", async () => {
+    type Listed = { metadata: { name: string }; status?: { proxy?: { dnsPort: number } } };
+    const { items } = await mesh.json<{ items: Listed[] }>("get", "workloads");
+    return items.find(({ metadata }) => metadata.name.startsWith("web-"))?.status?.proxy ?? null;
+  });
+  const steadyDns = path.join(root, "test/harness/programs/steady-dns.ts");
+  const ask = (server: string): Started =>
+    start(context, nodeBin, [steadyDns, server, `${dnsPort}`, "catalog.default.mesh"]);
+  const names = [ask("127.0.0.1"), ask("::1")];
+  const resolver = new Resolver({ timeout: 3000, tries: 1 });
+  resolver.setServers([`127.0.0.1:${dnsPort}`]);
+  const [address = ""] = await resolver.resolve4("catalog.default.mesh");
+
+  const each = { ratePerSecond: 20, path: "/" };
+  const loads = [true, false].flatMap((isFresh) => [
+    new SteadyLoad({ ...each, isFresh, name: "its address", host: address, port }),
+    new SteadyLoad({ ...each, isFresh, name: "its port here", port: Number(variable[1]) }),
+  ]);
+  context.after(() => Promise.all(loads.map((load) => load.stop())));
+  web.child.kill("SIGUSR2");
+  await web.printed(/the upgrade is done; the bridge drains/);
+  assert.ok(becameNew(web));
+  assert.deepEqual(await resolver.resolve4("catalog.default.mesh"), [address]);
+  for (const load of loads) {
+    await load.stop();
+    assert.equal(describeFailures(load.failures()), "", load.name);
+    assert.ok(load.outcomes.length > 30, `${load.name}: ${load.outcomes.length} requests`);
+  }
+  for (const asker of names) {
+    asker.child.kill("SIGTERM");
+    const [, text = ""] = await asker.printed(/^results (.*)$/m);
+    type Result = Readonly<Record<"name" | "failed", string>> & {
+      count: number;
+      answers: string[];
+    };
+    for (const { answers, count, failed, name } of JSON.parse(text) as Result[]) {
+      assert.equal(failed, "", name);
+      assert.ok(count > 20, `${name}: ${count} questions`);
+      assert.deepEqual(answers, [address]);
+    }
+  }
 });

@@ -20,11 +20,17 @@ export interface LoadOptions {
   readonly name?: string;
   /** Default GET. */
   readonly method?: string;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
   readonly port: number;
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly ratePerSecond: number;
   readonly connections?: number;
+  /** A connection for each request. */
+  readonly isFresh?: boolean;
+  /** What the content of an answer must hold; without it a 200 is a failure too. */
+  readonly expects?: string;
 }
 
 export class SteadyLoad {
@@ -38,7 +44,8 @@ export class SteadyLoad {
 
   constructor(options: LoadOptions) {
     this.#options = options;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: options.connections ?? 16 });
+    const { connections = 16, isFresh = false } = options;
+    this.#agent = new Agent({ keepAlive: !isFresh, maxSockets: connections });
     this.#loop = this.#run();
   }
 
@@ -76,7 +83,8 @@ export class SteadyLoad {
   }
 
   #send(): void {
-    const { headers, method = "GET", path = "/", port } = this.#options;
+    const { expects, headers, host = "127.0.0.1", method = "GET" } = this.#options;
+    const { path = "/", port } = this.#options;
     const atMs = this.elapsedMs;
     this.#inFlight++;
     let isDone = false;
@@ -88,7 +96,7 @@ export class SteadyLoad {
     };
     const outgoing = request(
       {
-        host: "127.0.0.1",
+        host,
         port,
         method,
         path,
@@ -97,13 +105,16 @@ export class SteadyLoad {
       },
       (incoming) => {
         const status = incoming.statusCode ?? 0;
+        const version = String(incoming.headers["x-version"] ?? "");
         // What is no success says why in its content.
         let content = "";
-        if (status === 200) incoming.resume();
+        if (status === 200 && expects === undefined) incoming.resume();
         else incoming.on("data", (chunk: Buffer) => (content += chunk.toString()));
-        incoming.once("end", () =>
-          finish(status, String(incoming.headers["x-version"] ?? ""), content.trim()),
-        );
+        incoming.once("end", () => {
+          const isWrong = expects !== undefined && !content.includes(expects);
+          const isSaid = isWrong || status !== 200;
+          finish(isWrong ? 0 : status, version, isSaid ? content.trim() : "");
+        });
         incoming.once("error", (error) => finish(0, "", error.message));
       },
     );

@@ -1,7 +1,13 @@
 // The agent of one workload: identity, registration, health, and the proxy beside it, in this
 // process. It keeps the proxy serving while the control plane is away (design sections 2 and 5).
 
-import { isLoopback, localAddressTowards, type Runtime, type Timer } from "@weft/runtime";
+import {
+  Inheritance,
+  isLoopback,
+  localAddressTowards,
+  type Runtime,
+  type Timer,
+} from "@weft/runtime";
 import { openProxy, type ProxyHandle, type ProxyPorts } from "@weft/proxy";
 import { createXdsClient, writeNode, type XdsClient } from "@weft/xds";
 import type {
@@ -17,7 +23,7 @@ import { claimFolder, fiveLetters } from "./claim-folder.ts";
 import type { Dns } from "./dns/dns.ts";
 import { hostNameServers, openWorkloadDns } from "./dns/workload-dns.ts";
 import { AgentFailure, lateFailure, unusableAddress } from "./failure.ts";
-import { type HealthProbe, probe } from "./health/check.ts";
+import { healthProbe, probe } from "./health/check.ts";
 import { HealthMonitor } from "./health/monitor.ts";
 import type { Handover } from "./upgrade/handover.ts";
 import { certificateOf } from "./identity/certificate.ts";
@@ -51,6 +57,7 @@ export class Agent {
   readonly #log: LogTail;
   /** Null when nothing is to be left on disk. */
   readonly #folder: WorkloadFolder | null;
+  readonly #inheritance: Inheritance;
   readonly #token: JoinToken | null;
   readonly #link: ControlLink;
   readonly #report: ProxyReport;
@@ -75,6 +82,7 @@ export class Agent {
     this.#runtime = { ...options.runtime, log: this.#log.behind(options.runtime.log) };
     this.#token = findToken({ tokenFile: options.tokenFile, dataDir: options.dataDir });
     const { ephemeral, handover = null } = options;
+    this.#inheritance = options.inheritance ?? new Inheritance();
     if (handover !== null) this.#health = { ...handover.health };
     this.#folder = ephemeral ? null : (ownFolder(handover) ?? claimFolder(options));
     this.workload = this.#folder?.workload ?? `${options.service}-${fiveLetters(options.runtime)}`;
@@ -202,7 +210,12 @@ export class Agent {
     this.#sendLoad();
     this.#loadTimer?.cancel();
     this.#link.close();
-    await this.#proxy?.handOver(drainMs);
+    await Promise.all([this.#proxy?.handOver(drainMs), this.#dns?.drained(drainMs)]);
+  }
+
+  /** Another process answers DNS questions from now on, or (false) does not: it did not come up. */
+  async yieldNames(yields: boolean): Promise<void> {
+    await (yields ? this.#dns?.retire() : this.#dns?.begin());
   }
 
   /** Tells the control plane that this workload is gone; resolves when peers know, or after 2 s. */
@@ -258,7 +271,8 @@ export class Agent {
       explain: options.explain,
       logLines: () => this.#log.lines,
       memoryLimitBytes: options.memoryLimitBytes,
-      ...(options.inheritance === undefined ? {} : { inheritance: options.inheritance }),
+      inheritance: this.#inheritance,
+      prepare: () => this.#prepare(),
       addresses,
     }).catch((error: unknown) => {
       throw unusableAddress(error, this.#address);
@@ -277,6 +291,17 @@ export class Agent {
     return proxy;
   }
 
+  /** Takes over from the process before this one, where there is one. */
+  async #prepare(): Promise<void> {
+    await this.#dns?.remember();
+    const { takeOver } = this.#options;
+    if (takeOver === undefined) return;
+    await takeOver();
+    // Names that were first looked up meanwhile.
+    await this.#dns?.remember();
+    await this.#dns?.begin();
+  }
+
   async #openDns(names: ProxyHandle): Promise<void> {
     const { namespace, nameServers, port } = this.#options;
     this.#dns = await openWorkloadDns({
@@ -287,7 +312,8 @@ export class Agent {
       domain: clusterDomain,
       nameServers,
       preferredPort: port === dnsPort ? 0 : dnsPort,
-      kept: this.#folder?.read("names.json") ?? null,
+      inheritance: this.#inheritance,
+      kept: () => this.#folder?.read("names.json") ?? null,
       keep: (bytes) => this.#keep("names.json", bytes),
     });
   }
@@ -459,15 +485,6 @@ export class Agent {
 /** After a hot upgrade it is the process before that claimed it. */
 function ownFolder(handover: Handover | null): WorkloadFolder | null {
   return handover === null ? null : new WorkloadFolder(handover.folder);
-}
-
-/** What says that the program is there; null when client-only. */
-function healthProbe(options: AgentOptions): HealthProbe | null {
-  const { appAddress: address, healthPath: path, port, protocol } = options;
-  if (port === null) return null;
-  if (path === null) return { kind: "tcp", address, port };
-  if (protocol !== "grpc") return { kind: "http", address, port, path };
-  return { kind: "grpc", address, port, service: path.replace(/^\//, "") };
 }
 
 function splitHostPort(address: string): { host: string; port: number } {

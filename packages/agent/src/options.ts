@@ -59,4 +59,6 @@ export interface AgentOptions {
   readonly inheritance?: Inheritance;
   /** From the process before this one; null for the first. */
   readonly handover?: Handover | null;
+  /** Resolves when that process answers and accepts for this one no longer. */
+  readonly takeOver?: () => Promise<void>;
 }

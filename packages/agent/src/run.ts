@@ -2,7 +2,7 @@
 // leave the mesh, drain, stop the program; on the program's death, leave at once and exit with its
 // code. On SIGUSR2 it becomes what is installed now (`upgrade/upgrade.ts`).
 
-import { Inheritance, releaseMemory } from "@weft/runtime";
+import { Inheritance, releaseMemory, sealDescriptors, socketOf } from "@weft/runtime";
 import { Agent } from "./agent.ts";
 import { Capture } from "./capture/capture.ts";
 import { AgentFailure } from "./failure.ts";
@@ -10,7 +10,8 @@ import type { AgentOptions } from "./options.ts";
 import { programEnvironment } from "./supervise/environment.ts";
 import { exitCodeOf, Program, type ProgramExit } from "./supervise/program.ts";
 import { type Handover, handoverVariable, readHandover } from "./upgrade/handover.ts";
-import { serveAsBridge, succeedBridge } from "./upgrade/bridge.ts";
+import { serveAsBridge, succeedBridge, takeOver } from "./upgrade/bridge.ts";
+import { Lifeline } from "./upgrade/lifeline.ts";
 import { Upgrade, type UpgradeOptions } from "./upgrade/upgrade.ts";
 
 export interface RunOptions extends AgentOptions {
@@ -49,14 +50,21 @@ export async function runWorkload(given: RunOptions): Promise<number> {
   const noWait = given.noWait || handover !== null;
   const options = { ...given, environment, inheritance, handover, noWait };
   // First of all: what is opened from here on is known as the agent's.
-  const capture = options.capture === null ? null : new Capture(options.capture, options.runtime);
+  const capture =
+    options.capture === null
+      ? null
+      : new Capture(options.capture, options.runtime, handover?.capture);
   const keepsClientAddress = capture?.keepsClientAddress(options.appAddress) ?? false;
-  const agent = new Agent({ ...options, keepsClientAddress });
+  const lifeline = handover === null ? null : openLifeline(handover);
+  const ofOthers = lifeline === null ? {} : { takeOver: () => takeOver(lifeline, options.runtime) };
+  const agent = new Agent({ ...options, ...ofOthers, keepsClientAddress });
   const life = { options, agent, inheritance, capture };
   try {
     options.runtime.timers.after(settledAfterMs, releaseMemory, { background: true });
-    if (handover?.role === "bridge") return await serveAsBridge(agent, handover, options);
-    if (handover !== null) return await inherit(life, handover);
+    if (handover !== null && lifeline !== null) {
+      if (handover.role === "heir") return await inherit(life, handover, lifeline);
+      return await serveAsBridge(agent, lifeline, options);
+    }
     if ((await Promise.race([agent.start(), aborted(options.stop)])) === "stopped") {
       await Promise.race([agent.leave(0), aborted(options.stopNow)]);
       return 0;
@@ -72,16 +80,27 @@ export async function runWorkload(given: RunOptions): Promise<number> {
 }
 
 /** Takes the place of the process that this one was, and of the bridge that serves meanwhile. */
-async function inherit(life: Life, handover: Handover): Promise<number> {
-  const { options, agent } = life;
+async function inherit(life: Life, handover: Handover, lifeline: Lifeline): Promise<number> {
+  const { options, agent, capture } = life;
   const running = handover.program;
   const program = running === null ? null : Program.adopt({ ...options, killAfterMs }, running);
-  const { log } = options.runtime;
-  const bridgeGone = succeedBridge(agent, handover, options.runtime).catch((error: unknown) => {
-    // The bridge serves on.
-    log.error("the upgrade stopped half-way", { code: "upgrade-failed", reason: String(error) });
-  });
+  const { runtime } = options;
+  const own = (): void => capture?.begin(agent.capturePorts);
+  const bridgeGone = succeedBridge(agent, lifeline, handover, runtime, own).catch(
+    (error: unknown) => {
+      // The bridge serves on.
+      runtime.log.error("the upgrade stopped half-way", {
+        code: "upgrade-failed",
+        reason: String(error),
+      });
+    },
+  );
   return await supervise(life, program, bridgeGone);
+}
+
+function openLifeline({ lifeline }: Handover): Lifeline {
+  sealDescriptors([lifeline]);
+  return new Lifeline(socketOf(lifeline));
 }
 
 /** `bridgeGone`: nothing is left of an upgrade before. */
@@ -99,7 +118,7 @@ async function supervise(
     inheritance,
     drainMs,
     program,
-    isCapturing: capture !== null,
+    capture,
   });
   options.upgrade.onRequest(() => void upgrade.begin(bridgeGone));
   agent.watchHealth();

@@ -317,7 +317,7 @@ export const localErrorTable: Readonly<Record<string, LocalErrorRow>> = {
   },
   "upgrade-impossible": {
     meaning: "SIGUSR2 asked for an upgrade in place where that cannot be.",
-    hint: "Restart instead. It takes a Node with FFI (26), and no --transparent.",
+    hint: "Restart instead. It takes a Node with FFI (26).",
   },
   "upgrade-failed": {
     meaning: "The Weft that is installed now could not take this process's place.",

@@ -84,6 +84,11 @@ export interface ProxyOptions {
   readonly memoryLimitBytes?: number;
   /** Sockets of the process before this one, and for the next. Default: none. */
   readonly inheritance?: Inheritance;
+  /**
+   * What has to be done when the configuration is in force and nothing is accepted yet on sockets
+   * of a process before. Never rejects. Default: nothing.
+   */
+  readonly prepare?: () => Promise<void>;
   /** One line per exchange goes to the runtime's log. Default false. */
   readonly accessLog?: boolean;
   /**

@@ -369,6 +369,7 @@ class BuiltinProxy implements ProxyHandle {
 
   /** Everything is in force: from now on requests are served. */
   async #begin(): Promise<void> {
+    await this.#options.prepare?.();
     this.#servicePorts ??= await this.#openServicePorts();
     await this.#supervisor.accept();
     // Addresses of services are taken when their names are looked up again.

@@ -34,10 +34,12 @@ export { InFlight } from "./drain.ts";
 export {
   type AcceptOptions,
   acceptConnections,
+  bindDatagram,
   bindExactly,
   bindListener,
   type BoundListener,
   canShareListeners,
+  closeDescriptor,
   formatAddress,
   ListenError,
 } from "./listen.ts";

@@ -81,6 +81,21 @@ export function bindExactly(address: string, port: number): BoundListener {
   return boundListener(c, fd, address);
 }
 
+/** The same for datagrams: `duplicate()` is for one reader. Throws ListenError. */
+export function bindDatagram(address: string, port: number): BoundListener {
+  const c = systemCalls();
+  if (c === null) throw new ListenError("ENOSYS", address, port);
+  const { addressFamilyV4, addressFamilyV6, datagramSocket } = systemNumbers;
+  const fd = c.socket(isIPv6(address) ? addressFamilyV6 : addressFamilyV4, datagramSocket, 0);
+  if (fd < 0) throw new ListenError(errorName(lastErrno()), address, port);
+  c.ioctl(fd, systemNumbers.closeOnExec);
+  const name = socketAddress(address, port);
+  if (c.bind(fd, name, name.length) >= 0) return boundListener(c, fd, address);
+  const errno = lastErrno();
+  c.close(fd);
+  throw new ListenError(errorName(errno), address, port);
+}
+
 /** Takes over a listening socket that this process was started with. Throws ListenError. */
 export function adoptListener(fd: number, address: string): BoundListener {
   const c = systemCalls();

@@ -9,6 +9,14 @@ export interface SystemCalls {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array, length: number): number;
   listen(fd: number, backlog: number): number;
+  sendto(
+    fd: number,
+    bytes: Uint8Array,
+    length: bigint,
+    flags: number,
+    to: Uint8Array,
+    toLength: number,
+  ): bigint;
   dup(fd: number): number;
   close(fd: number): number;
   getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
@@ -31,6 +39,7 @@ export interface SystemNumbers {
   readonly addressFamilyV4: number;
   readonly addressFamilyV6: number;
   readonly streamSocket: number;
+  readonly datagramSocket: number;
   readonly socketLevel: number;
   readonly reuseAddress: number;
   /** FIOCLEX: children must not inherit a listening socket, or the port outlives us. */
@@ -52,6 +61,7 @@ export const systemNumbers: SystemNumbers = {
   addressFamilyV4: 2,
   addressFamilyV6: isDarwin ? 30 : 10,
   streamSocket: 1,
+  datagramSocket: 2,
   socketLevel: isDarwin ? 0xffff : 1,
   reuseAddress: isDarwin ? 4 : 2,
   closeOnExec: isDarwin ? 0x20006601n : 0x5451n,
@@ -83,6 +93,7 @@ export function systemCalls(): SystemCalls | null {
       socket: { arguments: ["i32", "i32", "i32"], return: "i32" },
       bind: { arguments: ["i32", "buffer", "u32"], return: "i32" },
       listen: { arguments: ["i32", "i32"], return: "i32" },
+      sendto: { arguments: ["i32", "buffer", "u64", "i32", "buffer", "u32"], return: "i64" },
       dup: { arguments: ["i32"], return: "i32" },
       close: { arguments: ["i32"], return: "i32" },
       getsockname: { arguments: ["i32", "buffer", "buffer"], return: "i32" },

@@ -2,7 +2,8 @@
 
 import { createSocket } from "node:dgram";
 import { isIPv6 } from "node:net";
-import { ListenError } from "./listen.ts";
+import { type BoundListener, ListenError } from "./listen.ts";
+import { socketAddress, systemCalls } from "./system-calls.ts";
 
 export interface UdpPeer {
   readonly address: string;
@@ -13,6 +14,8 @@ export interface UdpOptions {
   readonly address: string;
   /** 0 asks for any free port. */
   readonly port: number;
+  /** Of `bindDatagram`, in place of a port of its own; default null. */
+  readonly bound?: BoundListener | null;
   /** The bytes are the handler's own. */
   readonly onMessage: (bytes: Buffer, from: UdpPeer) => void;
   /** The socket still works, e.g. after ECONNREFUSED from a peer. */
@@ -21,12 +24,15 @@ export interface UdpOptions {
 
 export interface UdpSocket {
   readonly port: number;
+  /** Also after `close`, as long as the `bound` socket is open. */
   send(bytes: Uint8Array, to: UdpPeer): void;
+  /** Reads no more: what comes stays in the `bound` socket for the next reader. */
   close(): void;
 }
 
 /** Rejects with a ListenError when the port cannot be had. */
 export function bindUdp(options: UdpOptions): Promise<UdpSocket> {
+  const { bound = null } = options;
   const socket = createSocket({ type: isIPv6(options.address) ? "udp6" : "udp4" });
   let isOpen = true;
   return new Promise((resolve, reject) => {
@@ -35,7 +41,11 @@ export function bindUdp(options: UdpOptions): Promise<UdpSocket> {
       reject(new ListenError(error.code ?? "EIO", options.address, options.port));
     };
     socket.once("error", onBindError);
-    socket.bind({ address: options.address, port: options.port, exclusive: true }, () => {
+    const where =
+      bound === null
+        ? { address: options.address, port: options.port, exclusive: true }
+        : { fd: bound.duplicate(), exclusive: true };
+    socket.bind(where, () => {
       socket.off("error", onBindError);
       socket.on("error", (error: NodeJS.ErrnoException) => options.onError(error.code ?? "EIO"));
       socket.on("message", (bytes, { address, port }) =>
@@ -46,6 +56,7 @@ export function bindUdp(options: UdpOptions): Promise<UdpSocket> {
         send(bytes, to) {
           // What cannot be sent is lost, as datagrams are; the asker asks again.
           if (isOpen) socket.send(bytes, to.port, to.address, () => {});
+          else if (bound?.isOpen === true) sendNow(bound.fd, bytes, to);
         },
         close() {
           if (!isOpen) return;
@@ -55,4 +66,9 @@ export function bindUdp(options: UdpOptions): Promise<UdpSocket> {
       });
     });
   });
+}
+
+function sendNow(fd: number, bytes: Uint8Array, to: UdpPeer): void {
+  const name = socketAddress(to.address, to.port);
+  systemCalls()?.sendto(fd, bytes, BigInt(bytes.length), 0, name, name.length);
 }

@@ -22,7 +22,7 @@ async function answer(request) {
   }
   try {
     const response = await fetch(url.searchParams.get("url"), {
-      signal: AbortSignal.timeout(5000),
+      signal: AbortSignal.timeout(15_000),
     });
     return { status: response.status, body: await response.json() };
   } catch (error) {

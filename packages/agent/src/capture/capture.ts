@@ -3,10 +3,11 @@
 // while the proxy serves, and are taken away when the agent leaves, or is killed (`guard.ts`), or
 // by the next agent that starts.
 
-import type { Runtime } from "@weft/runtime";
+import { type Runtime, sealDescriptors } from "@weft/runtime";
 import { AgentFailure } from "../failure.ts";
 import { addClientRoute, type ClientRoute, findIp } from "./client-route.ts";
-import { CaptureGuard } from "./guard.ts";
+import { CaptureGuard, type GuardHandle, releaseGuard } from "./guard.ts";
+import type { CaptureHandover, OwnedCapture } from "./handover.ts";
 import { ownMark, ownNumber } from "./mark.ts";
 import { findNft, runNft } from "./nft.ts";
 import type { CaptureOptions } from "./options.ts";
@@ -59,21 +60,28 @@ export class Capture {
   #cgroup: ProgramCgroup | null = null;
   #uid: number | null = null;
   #guard: CaptureGuard | null = null;
+  /** Of the process that this one was; null when there was none, or its guard is replaced. */
+  #formerGuard: GuardHandle | null = null;
+  readonly #isInherited: boolean;
 
-  /** Throws an AgentFailure when this host or user cannot capture. */
-  constructor(options: CaptureOptions, runtime: Runtime) {
-    const missing = missingRequirement();
-    if (missing !== null) {
-      const code = missing.name === "rights" ? "capture-forbidden" : "capture-unavailable";
-      throw new AgentFailure(code, `--transparent: ${missing.message} (${code})`, missing.grant);
-    }
+  /**
+   * `before` is what the process before this one hands on. Throws an AgentFailure when this host or
+   * user cannot capture.
+   */
+  constructor(options: CaptureOptions, runtime: Runtime, before: CaptureHandover | null = null) {
+    const owned = before?.owned ?? null;
+    if (owned !== null) sealDescriptors([owned.guard.fd]);
+    // Who owns rules that stand goes on; what is missing now, `begin` says.
+    if (owned === null) demandRequirements();
     this.#options = options;
     this.#runtime = runtime;
     this.#nft = findNft() ?? "nft";
     const ip = options.inboundBy === "tproxy" ? findIp() : null;
     this.#routes = ip === null ? null : { ip, table: ownNumber(process.pid) };
     this.#originalGroup = process.getegid?.() ?? 0;
-    this.#agent = takeGroup();
+    this.#agent = before === null ? takeGroup() : joinGroup(before.agent);
+    this.#isInherited = owned !== null;
+    if (owned !== null) this.#inherit(owned);
     for (const table of removeLeftovers(this.#nft)) {
       runtime.log.info("removed the capture of an agent that is gone", { table });
     }
@@ -84,8 +92,25 @@ export class Capture {
     return this.#routes !== null && programAddress.startsWith("127.");
   }
 
+  /** What the next process needs: the bridge only the mark, the heir everything. */
+  handOver(to: "bridge" | "heir"): CaptureHandover {
+    const guard = this.#guard?.handle ?? this.#formerGuard;
+    if (to === "bridge" || guard === null) return { agent: this.#agent, owned: null };
+    const owned = { table: this.#table, cgroup: this.#cgroup, uid: this.#uid, guard };
+    return { agent: this.#agent, owned };
+  }
+
   /**
-   * Sets the rules, all of them or none. Throws an AgentFailure when the kernel does not take them.
+   * In which group a child is to begin that will be an agent; the kernel takes rights away from
+   * programs that begin in another group than their user's (execve(2)).
+   */
+  get startGroup(): number | null {
+    return this.#agent.kind === "gid" ? this.#originalGroup : null;
+  }
+
+  /**
+   * Sets the rules, all of them or none; in one transaction, also where others stand. Throws an
+   * AgentFailure when the kernel does not take them, unless those of the process before stand.
    */
   begin(ports: CapturePorts): void {
     const options = this.#options;
@@ -115,6 +140,11 @@ export class Capture {
       routes: this.#routes,
     });
     const { complaint, isOk } = this.#apply(script, ports);
+    this.#replaceFormerGuard();
+    if (!isOk && this.#isInherited) {
+      const fields = { code: "capture-failed", table, reason: complaint };
+      return this.#runtime.log.error("the capture's rules stay as they were", fields);
+    }
     if (!isOk) {
       this.end();
       throw new AgentFailure(
@@ -134,7 +164,8 @@ export class Capture {
 
   #apply(script: string, ports: CapturePorts): { isOk: boolean; complaint: string } {
     const routes = this.keepsClientAddress(ports.programAddress) ? this.#routes : null;
-    if (routes !== null && ports.inboundPorts.length > 0) {
+    // The routes of the process before are this one's: same program, same ports, same number.
+    if (routes !== null && ports.inboundPorts.length > 0 && !this.#isInherited) {
       const complaint = addClientRoute(routes, ports.programAddress, ports.inboundPorts);
       if (complaint !== "") return { isOk: false, complaint };
     }
@@ -179,12 +210,31 @@ export class Capture {
     }
     if (this.#cgroup !== null) removeCgroup(this.#cgroup);
     this.#guard?.close(complaint === "");
+    this.#replaceFormerGuard();
     this.#table = "";
+  }
+
+  #inherit({ cgroup, guard, table, uid }: OwnedCapture): void {
+    this.#table = table;
+    this.#cgroup = cgroup;
+    this.#uid = uid;
+    this.#formerGuard = guard;
+  }
+
+  /** This process's own watches by now, or there is nothing left to watch. */
+  #replaceFormerGuard(): void {
+    if (this.#formerGuard !== null) releaseGuard(this.#formerGuard);
+    this.#formerGuard = null;
   }
 
   #capturedBy(table: string): CapturedBy {
     const { scope, uid } = this.#options;
     if (scope === "everyone") return { kind: "everyone" };
+    // The program runs already.
+    if (this.#uid !== null) return { kind: "uid", uid: this.#uid };
+    if (this.#cgroup !== null) {
+      return { kind: "cgroup", path: this.#cgroup.path, level: this.#cgroup.level };
+    }
     const place = uid === null ? placeCgroup(table) : "";
     const problem = typeof place === "string" ? place : makeCgroup(place);
     if (problem === null && typeof place !== "string") {
@@ -211,6 +261,22 @@ export class Capture {
     const isNarrow = this.#options.scope === "everyone" && isStub;
     return { port, servers: isNarrow ? [...servers] : null };
   }
+}
+
+function demandRequirements(): void {
+  const missing = missingRequirement();
+  if (missing === null) return;
+  const code = missing.name === "rights" ? "capture-forbidden" : "capture-unavailable";
+  throw new AgentFailure(code, `--transparent: ${missing.message} (${code})`, missing.grant);
+}
+
+/** The mark that the rules in force know. Throws an AgentFailure when it cannot be had. */
+function joinGroup(mark: AgentMark): AgentMark {
+  if (mark.kind === "gid") process.setegid?.(mark.id);
+  const own = mark.kind === "gid" ? process.getegid?.() : process.geteuid?.();
+  if (own === mark.id) return mark;
+  const message = `--transparent: the rules know the agent by its ${mark.kind} ${mark.id}`;
+  throw new AgentFailure("capture-forbidden", message, "Restart instead of upgrading in place.");
 }
 
 /** The agent's own sockets are those of its group, or where it may not change that, of its user. */

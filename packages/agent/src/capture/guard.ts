@@ -3,6 +3,7 @@
 // only while it is still that agent's: a successor may have put its own in its place.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { childEnd, closeDescriptor, descriptorOf } from "@weft/runtime";
 import type { ClientRoute } from "./client-route.ts";
 
 export interface CaptureGuardOptions {
@@ -12,6 +13,24 @@ export interface CaptureGuardOptions {
   readonly mark: string;
   readonly cgroupFolder: string | null;
   readonly routes: ClientRoute | null;
+}
+
+/** A guard as the next image of this process knows it. */
+export interface GuardHandle {
+  readonly pid: number;
+  /** This end of the pipe. */
+  readonly fd: number;
+}
+
+/** Ends a guard of the process that this one was; another watches in its place. */
+export function releaseGuard({ fd, pid }: GuardHandle): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended already.
+  }
+  closeDescriptor(fd);
+  void childEnd(pid);
 }
 
 /**
@@ -50,6 +69,12 @@ export class CaptureGuard {
     this.#child.on("error", () => {});
     this.#child.stdin?.on("error", () => {});
     this.#child.unref();
+  }
+
+  /** Null when it could not be started. */
+  get handle(): GuardHandle | null {
+    const { pid, stdin } = this.#child;
+    return pid === undefined ? null : { pid, fd: descriptorOf(stdin) };
   }
 
   /** Nothing is left to do, or it tries once more what could not be done. */

@@ -3,9 +3,16 @@
 
 import assert from "node:assert/strict";
 import { Resolver } from "node:dns/promises";
+import { once } from "node:events";
 import { connect } from "node:net";
 import { test, type TestContext } from "node:test";
-import { bindUdp, silentLogger, systemRuntime } from "@weft/runtime";
+import {
+  bindUdp,
+  canShareListeners,
+  Inheritance,
+  silentLogger,
+  systemRuntime,
+} from "@weft/runtime";
 import packets from "dns-packet";
 import { type Dns, openDns } from "./dns.ts";
 
@@ -20,7 +27,12 @@ const services = new Map([
   ["many.shop.mesh", { service: "many", namespace: "shop", ports, isHeadless: true }],
 ]);
 
-async function open(context: TestContext, forwardTo: number | null): Promise<Dns> {
+async function open(
+  context: TestContext,
+  forwardTo: number | null,
+  inheritance: Inheritance = new Inheritance(),
+  closes = true,
+): Promise<Dns> {
   const dns = await openDns({
     runtime,
     mode: "loopback",
@@ -28,18 +40,18 @@ async function open(context: TestContext, forwardTo: number | null): Promise<Dns
     domain: "cluster.local",
     preferredPort: 0,
     nameServers: forwardTo === null ? [] : [{ address: "127.0.0.1", port: forwardTo }],
-    knownNames: [],
+    knownNames: () => [],
+    inheritance,
     onNames: () => {},
     names: {
-      isReady: true,
-      ready: Promise.resolve(),
       findService: (name) => services.get(name) ?? null,
       endpointsOf: ({ service }) => (service === "many" ? endpoints : []),
       listenFor: () => Promise.resolve("listening"),
       assign: () => Promise.resolve(),
     },
   });
-  context.after(() => dns.close());
+  if (closes) context.after(() => dns.close());
+  await dns.remember();
   return dns;
 }
 
@@ -160,6 +172,34 @@ test("other names are asked of the host's servers, once while the answer holds",
   await assert.rejects(asker.resolve4("no.such.test"), { code: "ENOTFOUND" });
   await assert.rejects(asker.resolve4("no.such.test"), { code: "ENOTFOUND" });
   assert.deepEqual(server.asked, ["www.example.com", "no.such.test"]);
+});
+
+test("another process takes the sockets: nothing that is asked is lost", {
+  skip: canShareListeners() ? false : "without FFI there is none",
+}, async (context) => {
+  const held = new Inheritance();
+  // The sockets are the next one's to close.
+  const before = await open(context, null, held, false);
+  const framedQuery = (id: number): Buffer =>
+    packets.streamEncode({ type: "query", id, questions: [{ type: "A", name: "catalog" }] });
+  const kept = connect({ host: "127.0.0.1", port: before.port });
+  const ended = once(kept, "end");
+  kept.write(framedQuery(1));
+  await once(kept, "data");
+
+  await before.retire();
+  const waiting = askUdp(before, framedQuery(7).subarray(2));
+  const last = once(kept, "data");
+  kept.write(framedQuery(2));
+  const after = await open(context, null, new Inheritance(held.held()));
+  assert.equal(after.port, before.port);
+  await after.begin();
+  assert.equal(((await waiting)[3] ?? 15) & 15, 0, "what waited is answered");
+  const [answer] = (await last) as [Buffer];
+  assert.equal(answer.readUInt16BE(2), 2, "a kept connection ends with its next answer");
+  await ended;
+  await before.drained(5_000);
+  assert.deepEqual((await resolver(after).resolve4("catalog")).length, 1);
 });
 
 test("bytes that are no question get the code for it, or silence", async (context) => {

@@ -2,21 +2,23 @@
 // routed by, everything else is asked of the host's own name servers (design section 5).
 
 import type { NamedEndpoint, NamedService } from "@weft/proxy";
-import type { Runtime } from "@weft/runtime";
+import type { Inheritance, Runtime } from "@weft/runtime";
 import type { Answer } from "dns-packet";
 import { AnswerCache } from "./cache.ts";
 import { Forwarder, type Transport } from "./forwarder.ts";
 import { type Query, Rcode, readQuery, type Reply, writeRefusal, writeReply } from "./message.ts";
 import type { NameServer } from "./resolv-conf.ts";
 import { type DnsServer, openDnsServer } from "./server.ts";
-import { type AddressMode, type AddressOwner, VirtualAddresses } from "./virtual-addresses.ts";
+import {
+  type AddressMode,
+  type AddressOwner,
+  type KeptName,
+  VirtualAddresses,
+} from "./virtual-addresses.ts";
 import { answerFrom, type ZoneAnswer, type ZoneView } from "./zone.ts";
 
 /** What the proxy knows of names. */
 interface NameSource extends AddressOwner {
-  /** Its tables are complete: a name that is not in them does not exist. */
-  readonly isReady: boolean;
-  readonly ready: Promise<void>;
   findService(name: string): NamedService | null;
   endpointsOf(service: NamedService): readonly NamedEndpoint[];
 }
@@ -30,15 +32,30 @@ export interface DnsOptions {
   /** Cluster DNS domain, `cluster.local`. */
   readonly domain: string;
   readonly preferredPort: number;
+  /** Sockets of the process before this one, and for the next. */
+  readonly inheritance: Inheritance;
   readonly nameServers: readonly NameServer[];
-  /** Names that were looked up before a restart. */
-  readonly knownNames: readonly string[];
-  /** A name was looked up for the first time: `names` has one more. */
-  readonly onNames: (names: readonly string[]) => void;
+  /** Names that were looked up before a restart, as they were kept last. */
+  readonly knownNames: () => readonly KeptName[];
+  /** To be kept: a name was looked up for the first time, or this process answers no more. */
+  readonly onNames: (names: readonly KeptName[]) => void;
 }
 
 export interface Dns {
   readonly port: number;
+  /**
+   * Takes the addresses that programs may know from before. Call it when the tables are complete.
+   */
+  remember(): Promise<void>;
+  /** Answers on the sockets of a process before this one; on its own it does from the start. */
+  begin(): Promise<void>;
+  /**
+   * From now on another process answers: what is asked here waits for it, or is asked of it.
+   * Resolves when the names are kept for it.
+   */
+  retire(): Promise<void>;
+  /** After `retire`: resolves when every connection has ended, after so long at most. */
+  drained(ms: number): Promise<void>;
   close(): void;
 }
 
@@ -47,10 +64,23 @@ export async function openDns(options: DnsOptions): Promise<Dns> {
   const server: DnsServer = await openDnsServer({
     runtime: options.runtime,
     preferredPort: options.preferredPort,
+    inheritance: options.inheritance,
     answer: (query, transport) => answerer.answer(query, transport),
   });
-  void options.names.ready.then(() => answerer.remember(options.knownNames));
-  return server;
+  return {
+    port: server.port,
+    remember: () => answerer.remember(),
+    begin() {
+      answerer.begin();
+      return server.begin();
+    },
+    async retire() {
+      server.retire();
+      await answerer.retire(server.port);
+    },
+    drained: (ms) => server.drained(ms),
+    close: () => server.close(),
+  };
 }
 
 /** An answer is kept longer the longer it has stayed the same, within these. */
@@ -68,6 +98,10 @@ class Answerer implements ZoneView {
   /** By name: what it was answered last, and since when. */
   readonly #since = new Map<string, { content: string; atMs: number }>();
   #nameCount = 0;
+  /** A name that is not in the tables does not exist. */
+  #hasTables = false;
+  /** Leads to the process that answers in this one's place; null: this one does. */
+  #successor: Forwarder | null = null;
 
   constructor(options: DnsOptions) {
     this.#options = options;
@@ -87,6 +121,10 @@ class Answerer implements ZoneView {
     const query = readQuery(bytes);
     if (query === null) return null;
     if (typeof query === "number") return writeRefusal(bytes, query);
+    if (this.#successor !== null) {
+      const forwarded = await this.#successor.ask(bytes, query.question, transport);
+      return forwarded?.bytes ?? writeReply(query, emptyReply(Rcode.ServFail), null);
+    }
     try {
       return await this.#answer(bytes, query, transport);
     } catch (error) {
@@ -97,11 +135,26 @@ class Answerer implements ZoneView {
   }
 
   /** Makes the addresses of an earlier run reachable again; programs may hold them still. */
-  remember(names: readonly string[]): void {
-    for (const name of names) {
+  async remember(): Promise<void> {
+    this.#hasTables = true;
+    const taking = this.#options.knownNames().map(async ({ addresses, name }) => {
       const service = this.findService(name);
-      if (service !== null && !service.isHeadless) void this.#addresses.resolve(service);
-    }
+      if (service !== null && !service.isHeadless) {
+        await this.#addresses.resolve(service, addresses);
+      }
+    });
+    await Promise.all(taking);
+  }
+
+  begin(): void {
+    this.#successor = null;
+  }
+
+  /** An address that this process gave out is known to the next one before it answers. */
+  async retire(port: number): Promise<void> {
+    this.#successor = new Forwarder(this.#options.runtime, [{ address: "127.0.0.1", port }]);
+    await this.#addresses.settled();
+    this.#options.onNames(this.#addresses.names);
   }
 
   findService(name: string): NamedService | null {
@@ -138,7 +191,7 @@ class Answerer implements ZoneView {
     if (local !== null) return writeReply(query, local, bytesMax);
     await this.#prepare(query.name);
     const own = answerFrom(this, query.name, query.type);
-    if (own !== null && !(own.isMissing && !this.#options.names.isReady)) {
+    if (own !== null && !(own.isMissing && !this.#hasTables)) {
       return writeReply(query, this.#replyOf(own), bytesMax);
     }
     if (own !== null) return writeReply(query, emptyReply(Rcode.ServFail), bytesMax);

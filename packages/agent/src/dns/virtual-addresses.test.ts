@@ -62,6 +62,20 @@ test("a port that comes later is opened at the same address", async () => {
   assert.deepEqual(calls, [before[0], before[0]]);
 });
 
+test("an address of an earlier run is taken again, where it can be", async () => {
+  const { addresses, calls } = open("loopback");
+  assert.deepEqual(await addresses.resolve(service("catalog", 80), ["127.130.0.7"]), [
+    "127.130.0.7",
+  ]);
+  assert.deepEqual(addresses.names, [{ name: "catalog.shop", addresses: ["127.130.0.7"] }]);
+  const [other] = await addresses.resolve(service("web", 80), ["240.0.0.9", "2001:2::9"]);
+  assert.match(other ?? "", /^127\./, "of the other mode");
+  assert.equal(calls.length, 2);
+  const taken = open("loopback", (address) => address === "127.130.0.7");
+  const [free] = await taken.addresses.resolve(service("catalog", 80), ["127.130.0.7"]);
+  assert.notEqual(free, "127.130.0.7");
+});
+
 test("with capture there are two families, and the workers are told of both", async () => {
   const { addresses, calls } = open("virtual");
   const both = await addresses.resolve(service("catalog", 80));

@@ -22,6 +22,12 @@ export interface VirtualAddressesOptions {
   readonly onTrouble: (message: string, fields: Readonly<Record<string, string>>) => void;
 }
 
+/** What is kept of a name that was looked up. */
+export interface KeptName {
+  readonly name: string;
+  readonly addresses: readonly string[];
+}
+
 interface Held {
   readonly addresses: readonly string[];
   readonly service: string;
@@ -49,8 +55,11 @@ export class VirtualAddresses {
     this.#options = options;
   }
 
-  /** Its addresses, ready to be connected to; empty when none can be had. */
-  resolve(service: NamedService): Promise<readonly string[]> {
+  /**
+   * Its addresses, ready to be connected to; empty when none can be had. Those of an earlier run,
+   * which programs may hold still, are taken again where they can be.
+   */
+  resolve(service: NamedService, earlier: readonly string[] = []): Promise<readonly string[]> {
     const key = `${service.namespace}/${service.service}`;
     const held = this.#held.get(key);
     if (held !== undefined && held.ports === portsOf(service)) {
@@ -58,7 +67,7 @@ export class VirtualAddresses {
     }
     let resolving = this.#underWay.get(key);
     if (resolving === undefined) {
-      resolving = this.#take(key, service).finally(() => this.#underWay.delete(key));
+      resolving = this.#take(key, service, earlier).finally(() => this.#underWay.delete(key));
       this.#underWay.set(key, resolving);
     }
     return resolving;
@@ -74,11 +83,23 @@ export class VirtualAddresses {
   }
 
   /** Names that were looked up, to be looked up again after a restart. */
-  get names(): readonly string[] {
-    return Array.from(this.#held.values(), ({ service, namespace }) => `${service}.${namespace}`);
+  get names(): readonly KeptName[] {
+    return Array.from(this.#held.values(), ({ addresses, service, namespace }) => ({
+      name: `${service}.${namespace}`,
+      addresses,
+    }));
   }
 
-  async #take(key: string, service: NamedService): Promise<readonly string[]> {
+  /** Resolves when no address is being taken any more. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#underWay.values());
+  }
+
+  async #take(
+    key: string,
+    service: NamedService,
+    earlier: readonly string[],
+  ): Promise<readonly string[]> {
     const { mode, workload, owner, onTrouble } = this.#options;
     const before = this.#held.get(key);
     if (before === undefined && this.#held.size >= heldMax) {
@@ -87,8 +108,8 @@ export class VirtualAddresses {
       return [];
     }
     const hash = hashOf(`${workload} ${key}`);
-    for (let i = 0; i < triesMax; i++) {
-      const addresses = before?.addresses ?? addressesAt(mode, hash + i);
+    const wanted = before?.addresses ?? earlier;
+    for (const addresses of candidates(mode, hash, wanted)) {
       const [address = ""] = addresses;
       if (before === undefined && this.#byAddress.has(address)) continue;
       if (mode === "virtual") {
@@ -118,6 +139,17 @@ export class VirtualAddresses {
 
 function portsOf(service: NamedService): string {
   return service.ports.map(({ port }) => port).join();
+}
+
+function* candidates(
+  mode: AddressMode,
+  hash: number,
+  wanted: readonly string[],
+): Iterable<readonly string[]> {
+  const [first = ""] = wanted;
+  // The workload may have been started with capture before, and not now, or the other way round.
+  if (first !== "" && first.startsWith("127.") === (mode === "loopback")) yield wanted;
+  for (let i = 0; i < triesMax; i++) yield addressesAt(mode, hash + i);
 }
 
 /** IPv4 first; loopback addresses have no IPv6 range. */

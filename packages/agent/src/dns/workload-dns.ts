@@ -3,10 +3,10 @@
 
 import { readFileSync } from "node:fs";
 import type { ProxyHandle } from "@weft/proxy";
-import type { Runtime } from "@weft/runtime";
+import type { Inheritance, Runtime } from "@weft/runtime";
 import { type Dns, openDns } from "./dns.ts";
 import { type NameServer, parseResolvConf } from "./resolv-conf.ts";
-import type { AddressMode } from "./virtual-addresses.ts";
+import type { AddressMode, KeptName } from "./virtual-addresses.ts";
 
 export interface WorkloadDnsOptions {
   readonly runtime: Runtime;
@@ -17,14 +17,15 @@ export interface WorkloadDnsOptions {
   /** Null: those of this host. */
   readonly nameServers: readonly NameServer[] | null;
   readonly preferredPort: number;
-  /** What `keep` was given before, or null. */
-  readonly kept: Uint8Array | null;
+  readonly inheritance: Inheritance;
+  /** What `keep` was given last, by this process or one before it, or null. */
+  readonly kept: () => Uint8Array | null;
   readonly keep: (bytes: Uint8Array) => void;
 }
 
 /** Null when no port can be had: that is logged, and the rest of the sidecar works. */
 export async function openWorkloadDns(options: WorkloadDnsOptions): Promise<Dns | null> {
-  const { runtime, proxy, preferredPort } = options;
+  const { inheritance, kept, runtime, proxy, preferredPort } = options;
   try {
     const dns = await openDns({
       runtime,
@@ -33,11 +34,12 @@ export async function openWorkloadDns(options: WorkloadDnsOptions): Promise<Dns 
       workload: options.workload,
       domain: options.domain,
       preferredPort,
+      inheritance,
       nameServers: options.nameServers ?? hostNameServers(),
-      knownNames: parseNames(options.kept),
+      knownNames: () => parseNames(kept()),
       onNames: (names) => options.keep(Buffer.from(JSON.stringify(names))),
     });
-    if (preferredPort !== 0 && dns.port !== preferredPort) {
+    if (preferredPort !== 0 && !inheritance.hasPredecessor && dns.port !== preferredPort) {
       const replaced = { what: "dns", port: dns.port };
       runtime.log.info(`port ${preferredPort} is taken and was replaced`, replaced);
     }
@@ -59,11 +61,17 @@ export function hostNameServers(): NameServer[] {
   }
 }
 
-function parseNames(bytes: Uint8Array | null): string[] {
+function parseNames(bytes: Uint8Array | null): KeptName[] {
   try {
     const value: unknown = bytes === null ? [] : JSON.parse(Buffer.from(bytes).toString());
-    return Array.isArray(value) ? value.filter((name) => typeof name === "string") : [];
+    return Array.isArray(value) ? value.filter(isKeptName) : [];
   } catch {
     return [];
   }
+}
+
+function isKeptName(value: unknown): value is KeptName {
+  const { addresses, name } = (value ?? {}) as Partial<Record<keyof KeptName, unknown>>;
+  if (typeof name !== "string" || !Array.isArray(addresses)) return false;
+  return addresses.every((address) => typeof address === "string");
 }

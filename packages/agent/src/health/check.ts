@@ -3,6 +3,7 @@
 
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
+import type { AgentOptions } from "../options.ts";
 
 export type HealthProbe =
   | { readonly kind: "tcp"; readonly address: string; readonly port: number }
@@ -27,6 +28,17 @@ export interface ProbeResult {
 
 const healthy: ProbeResult = { isHealthy: true, message: "" };
 const unhealthy = (message: string): ProbeResult => ({ isHealthy: false, message });
+
+/** What says that the program is there; null when client-only. */
+export function healthProbe(
+  options: Pick<AgentOptions, "appAddress" | "healthPath" | "port" | "protocol">,
+): HealthProbe | null {
+  const { appAddress: address, healthPath: path, port, protocol } = options;
+  if (port === null) return null;
+  if (path === null) return { kind: "tcp", address, port };
+  if (protocol !== "grpc") return { kind: "http", address, port, path };
+  return { kind: "grpc", address, port, service: path.replace(/^\//, "") };
+}
 
 /** Runs one probe; never rejects. */
 export function probe(target: HealthProbe, timeoutMs: number): Promise<ProbeResult> {

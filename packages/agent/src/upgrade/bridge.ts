@@ -2,10 +2,10 @@
 // process drains and becomes the new program; the heir, which is that program, takes the sockets
 // back and sends the bridge away.
 
-import { childEnd, type Runtime, sealDescriptors, socketOf } from "@weft/runtime";
+import { childEnd, type Runtime, sleep } from "@weft/runtime";
 import type { Agent } from "../agent.ts";
 import type { Handover } from "./handover.ts";
-import { Lifeline } from "./lifeline.ts";
+import type { Lifeline } from "./lifeline.ts";
 
 export interface BridgeOptions {
   readonly runtime: Runtime;
@@ -16,15 +16,25 @@ export interface BridgeOptions {
 /** A bridge that cannot serve by then is of no use: its owner serves on. */
 const readyWithinMs = 25_000;
 
+/** A process that goes writes down a few names; one that hangs is not waited for. */
+const takeWithinMs = 2_000;
+
+/** Resolves when the process before this one has left DNS and new addresses to this one. */
+export async function takeOver(lifeline: Lifeline, { timers }: Runtime): Promise<void> {
+  const patience = new AbortController();
+  lifeline.say("prepared");
+  const late = sleep(timers, takeWithinMs, patience.signal);
+  await Promise.race([lifeline.said("take"), lifeline.ended, late]);
+  patience.abort();
+}
+
 /** Serves until the heir does, or until the workload ends; answers the exit code. */
 export async function serveAsBridge(
   agent: Agent,
-  handover: Handover,
+  lifeline: Lifeline,
   options: BridgeOptions,
 ): Promise<number> {
   const { runtime, drainMs } = options;
-  sealDescriptors([handover.lifeline]);
-  const lifeline = new Lifeline(socketOf(handover.lifeline));
   const late = new Promise<"late">((resolve) => {
     runtime.timers.after(readyWithinMs, () => resolve("late"), { background: true });
   });
@@ -34,6 +44,10 @@ export async function serveAsBridge(
   lifeline.say("ready");
   agent.watchHealth();
   void lifeline.said("yield").then(() => agent.yieldControl(true));
+  void lifeline.said("prepared").then(async () => {
+    await agent.yieldNames(true);
+    lifeline.say("take");
+  });
   const stopped = new Promise<void>((resolve) => {
     options.stop.addEventListener("abort", () => resolve(), { once: true });
   });
@@ -49,16 +63,17 @@ export async function serveAsBridge(
 /** Begins to serve in the bridge's place; resolves when the bridge has gone. */
 export async function succeedBridge(
   agent: Agent,
-  handover: Handover,
+  lifeline: Lifeline,
+  { bridgePid }: Handover,
   runtime: Runtime,
+  onServing: () => void,
 ): Promise<void> {
-  sealDescriptors([handover.lifeline]);
-  const lifeline = new Lifeline(socketOf(handover.lifeline));
   lifeline.say("yield");
   await agent.start();
   await agent.proxy.ready;
-  runtime.log.info("the upgrade is done; the bridge drains", { pid: handover.bridgePid });
+  onServing();
+  runtime.log.info("the upgrade is done; the bridge drains", { pid: bridgePid });
   lifeline.say("leave");
-  await childEnd(handover.bridgePid);
+  await childEnd(bridgePid);
   lifeline.close();
 }

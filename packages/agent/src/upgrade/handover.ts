@@ -3,6 +3,8 @@
 // while the old one drains; then the old process becomes the new program, the heir, and the bridge
 // drains.
 
+import type { CaptureHandover } from "../capture/handover.ts";
+
 export const handoverVariable = "WEFT_HANDOVER";
 
 export interface Handover {
@@ -10,6 +12,8 @@ export interface Handover {
   /** The workload's folder, which stays the old process's. */
   readonly folder: string;
   readonly health: { readonly isReady: boolean; readonly message: string };
+  /** Null without `--transparent`. */
+  readonly capture: CaptureHandover | null;
   /** Listening sockets: name → descriptor. */
   readonly sockets: Readonly<Record<string, number>>;
   /** Descriptor of the socket between the two processes. */

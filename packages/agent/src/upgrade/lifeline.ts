@@ -1,11 +1,13 @@
-// The socket between the two processes of a hot upgrade. Words on lines: the bridge says `ready`
-// when it serves; its owner says `yield` before it registers in the bridge's place, and `leave`
-// when it serves. When the owner dies the socket ends, and with it the workload.
+// The socket between the two processes of a hot upgrade. Words on lines: whoever comes says
+// `prepared` when its configuration is in force, and whoever goes says `take` when it answers no
+// more DNS questions. The bridge says `ready` when it serves; its owner says `yield` before it
+// registers in the bridge's place, and `leave` when it serves. When the owner dies the socket ends,
+// and with it the workload.
 
 import type { Socket } from "node:net";
 import { descriptorOf } from "@weft/runtime";
 
-export type LifelineWord = "ready" | "yield" | "leave";
+export type LifelineWord = "prepared" | "take" | "ready" | "yield" | "leave";
 
 export class Lifeline {
   /** The other process is gone, or has closed its end. */

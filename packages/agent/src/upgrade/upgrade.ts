@@ -13,6 +13,7 @@ import {
   sleep,
 } from "@weft/runtime";
 import type { Agent } from "../agent.ts";
+import type { Capture } from "../capture/capture.ts";
 import type { Program } from "../supervise/program.ts";
 import { type Handover, writeHandover } from "./handover.ts";
 import { Lifeline } from "./lifeline.ts";
@@ -39,7 +40,7 @@ export class Upgrade {
   readonly #inheritance: Inheritance;
   readonly #drainMs: number;
   readonly #program: Program | null;
-  readonly #isCapturing: boolean;
+  readonly #capture: Capture | null;
   #bridge: ChildProcess | null = null;
   #lifeline: Lifeline | null = null;
   #isUnderWay = false;
@@ -52,7 +53,7 @@ export class Upgrade {
     inheritance: Inheritance;
     drainMs: number;
     program: Program | null;
-    isCapturing: boolean;
+    capture: Capture | null;
   }) {
     this.#runtime = parts.runtime;
     this.#options = parts.options;
@@ -60,7 +61,7 @@ export class Upgrade {
     this.#inheritance = parts.inheritance;
     this.#drainMs = parts.drainMs;
     this.#program = parts.program;
-    this.#isCapturing = parts.isCapturing;
+    this.#capture = parts.capture;
   }
 
   /** Begins one unless one is under way; `waitFor` is the rest of the one before. */
@@ -68,14 +69,10 @@ export class Upgrade {
     const { log } = this.#runtime;
     if (this.#isUnderWay) return log.warn("an upgrade is under way already");
     const folder = this.#agent.folder;
-    const isPossible = canReplaceProcess() && !this.#isCapturing && folder !== null;
-    if (!isPossible) {
-      return log.error("cannot upgrade in place; restart instead", {
-        code: "upgrade-impossible",
-        reason: this.#isCapturing
-          ? "the capture's rules belong to this process"
-          : "this Node has no FFI or no execve",
-      });
+    if (!canReplaceProcess() || folder === null) {
+      const reason = "this Node has no FFI or no execve";
+      const fields = { code: "upgrade-impossible", reason };
+      return log.error("cannot upgrade in place; restart instead", fields);
     }
     this.#isUnderWay = true;
     await waitFor;
@@ -103,21 +100,28 @@ export class Upgrade {
     const bridge = this.#startBridge(folder);
     const lifeline = this.#lifeline as Lifeline;
     const patience = new AbortController();
-    const outcome = await Promise.race([
-      lifeline.said("ready").then(() => "ready" as const),
-      ended(bridge).then(() => "ended" as const),
-      sleep(timers, bridgePatienceMs, patience.signal).then(() => "late" as const),
+    const failure = Promise.race([
+      ended(bridge).then(() => "it ended"),
+      sleep(timers, bridgePatienceMs, patience.signal).then(() => {
+        return "the new process was not ready in time";
+      }),
     ]);
+    const taken = lifeline.said("prepared").then(async () => {
+      await this.#agent.yieldNames(true);
+      lifeline.say("take");
+      await lifeline.said("ready");
+      return null;
+    });
+    const reason = await Promise.race([taken, failure]);
     patience.abort();
-    if (outcome !== "ready") {
+    if (reason !== null) {
       bridge.kill("SIGKILL");
       lifeline.close();
       this.#bridge = null;
       this.#agent.yieldControl(false);
-      return log.error("the upgrade failed; this process serves on", {
-        code: "upgrade-failed",
-        reason: outcome === "late" ? "the new process was not ready in time" : "it ended",
-      });
+      await this.#agent.yieldNames(false);
+      const fields = { code: "upgrade-failed", reason };
+      return log.error("the upgrade failed; this process serves on", fields);
     }
     if (this.#isAbandoned) return;
     log.info("the new process serves; this one drains", { pid: bridge.pid ?? 0 });
@@ -127,12 +131,14 @@ export class Upgrade {
 
   #startBridge(folder: string): ChildProcess {
     const { args, environment, launcher } = this.#options;
+    const group = this.#capture?.startGroup ?? null;
     const held = Object.entries(this.#inheritance.held());
     const sockets = held.map(([name], i): [string, number] => [name, firstSocketFd + i]);
     const handover: Handover = {
       role: "bridge",
       folder,
       health: this.#agent.health,
+      capture: this.#capture?.handOver("bridge") ?? null,
       sockets: Object.fromEntries(sockets),
       lifeline: lifelineFd,
       program: null,
@@ -143,6 +149,7 @@ export class Upgrade {
       // A terminal's interrupt is for this process, which tells the bridge.
       detached: true,
       env: writeHandover(environment, handover),
+      ...(group === null ? {} : { gid: group }),
     });
     bridge.on("error", () => {});
     this.#bridge = bridge;
@@ -156,23 +163,24 @@ export class Upgrade {
     const sockets = this.#inheritance.held();
     const lifeline = this.#lifeline?.descriptor ?? -1;
     const program = this.#program?.forHeir() ?? null;
+    const capture = this.#capture?.handOver("heir") ?? null;
     const handover: Handover = {
       role: "heir",
       folder,
       health: this.#agent.health,
+      capture,
       sockets,
       lifeline,
       program,
       bridgePid: this.#bridge?.pid ?? 0,
     };
-    const kept = [...Object.values(sockets), lifeline, program?.guard?.fd ?? -1];
+    const guards = [program?.guard?.fd ?? -1, capture?.owned?.guard.fd ?? -1];
+    const kept = [...Object.values(sockets), lifeline, ...guards].filter((fd) => fd >= 0);
+    const become = (): void =>
+      replaceProcess(launcher, args, writeHandover(environment, handover), kept);
     try {
-      replaceProcess(
-        launcher,
-        args,
-        writeHandover(environment, handover),
-        kept.filter((fd) => fd >= 0),
-      );
+      if (this.#capture === null) become();
+      else this.#capture.withoutGroup(become);
     } catch (error) {
       // The bridge serves, and this process goes on looking after the program.
       this.#runtime.log.error("this process could not become the new program", {
