@@ -59,9 +59,9 @@ export {
   type ByteSocket,
   type ConnectOptions,
   connectPlain,
-  flushWrites,
   type SocketOwner,
 } from "./net.ts";
+export { flushWrites } from "./gather.ts";
 export { atTurnEnd, type TurnEnd } from "./turn.ts";
 export { bindUdp, type UdpOptions, type UdpPeer, type UdpSocket } from "./udp.ts";
 export { TimerWheel, type WheelOwner, WheelTimer } from "./timer-wheel.ts";

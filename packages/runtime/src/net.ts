@@ -13,6 +13,18 @@ import { connect as connectTcp, isIP, Socket, type TcpNetConnectOpts } from "nod
 import type { TLSSocket } from "node:tls";
 import type { ByteSocket, SocketOwner } from "./byte-socket.ts";
 import { reportFault } from "./faults.ts";
+import {
+  dropOf,
+  flushLater,
+  flushOf,
+  flushWrites,
+  gatherForTurn,
+  type Gatherer,
+  gatherWrite,
+  hasGathered,
+  type Piece,
+  sendLarge,
+} from "./gather.ts";
 import { HandleWriter } from "./handle-write.ts";
 import { plainAddress } from "./original-destination.ts";
 import { socketFrom } from "./transparent-socket.ts";
@@ -21,7 +33,6 @@ import { readIntoBuffer } from "./tls-read.ts";
 export type { ByteSocket, SocketOwner } from "./byte-socket.ts";
 
 const readBufferBytes = 64 * 1024;
-const gatherBytes = 64 * 1024;
 /** A chunk from this size on is written by itself rather than copied beside others. */
 const copyBytesMax = 32 * 1024;
 
@@ -30,39 +41,10 @@ const copyBytesMax = 32 * 1024;
  */
 const readBuffer: Buffer = Buffer.allocUnsafeSlow(readBufferBytes);
 
-let gather: Buffer = Buffer.allocUnsafeSlow(gatherBytes);
-let gatherStart = 0;
-let gatherEnd = 0;
-let gatherOwner: TcpSocket | null = null;
-
-/** For writes that are too large to gather; given away when it is not written at once. */
-const largeBytes = readBufferBytes + gatherBytes;
-const nothing = Buffer.alloc(0);
-let large: Buffer = nothing;
-
-/**
- * Sends what handlers gathered. Every event of a socket ends with it; other entries call it
- * themselves.
- */
-export function flushWrites(): void {
-  if (gatherOwner !== null) flushGather(gatherOwner);
-}
-
 /** A TLS read of so many bytes is one of several: Node makes them of 16 KiB at most. */
 const bulkBytes = 8 * 1024;
-let isFlushScheduled = false;
-
-/** Lets further reads of this turn go out in the same system call. */
-function flushLater(): void {
-  if (isFlushScheduled) return;
-  isFlushScheduled = true;
-  setImmediate(flushScheduled);
-}
-
-function flushScheduled(): void {
-  isFlushScheduled = false;
-  flushWrites();
-}
+/** Such a read is being handled: what it holds may be for many sockets in turn. */
+let isInBulk = false;
 
 function faulted(own: TcpSocket, error: unknown): void {
   reportFault(error);
@@ -82,10 +64,11 @@ interface Attached extends Socket {
   weft?: TcpSocket;
 }
 
-class TcpSocket implements ByteSocket {
+class TcpSocket implements ByteSocket, Gatherer {
   owner: SocketOwner = noOwner;
   isClosed = false;
   isBlocked = false;
+  piece: Piece | null = null;
   readonly tls: TLSSocket | null;
   /** The port is asked for often, by logs and headers, and costs a system call each time. */
   #remotePort = -1;
@@ -155,33 +138,18 @@ class TcpSocket implements ByteSocket {
 
   write(bytes: Buffer): boolean {
     if (this.isClosed || this.#isEnding) return false;
-    const length = bytes.length;
-    if (gatherOwner !== this) takeGather(this);
-    if (length > copyBytesMax) return this.#writeLarge(bytes);
-    if (gatherEnd + length > gather.length) makeRoom(this, length);
-    bytes.copy(gather, gatherEnd);
-    gatherEnd += length;
+    if (this.piece !== null || (isInBulk && this.#mayGatherLong)) gatherForTurn(this, bytes);
+    else if (bytes.length <= copyBytesMax) gatherWrite(this, bytes);
+    // The caller's bytes are only lent: they are copied, unless TLS encrypts them at once.
+    else if (this.tls === null || this.socket.writableLength > 0 || hasGathered(this)) {
+      sendLarge(this, bytes);
+    } else this.send(bytes);
     return !this.isBlocked;
   }
 
-  /**
-   * What does not fit beside the gathered bytes. The caller's bytes are only lent, so they are
-   * copied, unless TLS takes them at once.
-   */
-  #writeLarge(bytes: Buffer): boolean {
-    const gathered = gatherEnd - gatherStart;
-    gatherOwner = null;
-    if (gathered === 0 && this.tls !== null && this.socket.writableLength === 0) {
-      this.send(bytes);
-      return !this.isBlocked;
-    }
-    const length = gathered + bytes.length;
-    if (large.length < length) large = Buffer.allocUnsafeSlow(Math.max(length, largeBytes));
-    gather.copy(large, 0, gatherStart, gatherEnd);
-    bytes.copy(large, gathered);
-    gatherEnd = gatherStart;
-    if (!this.send(large.subarray(0, length))) large = nothing;
-    return !this.isBlocked;
+  /** Those who write to TLS gather for themselves. */
+  get #mayGatherLong(): boolean {
+    return this.tls === null && this.unsentBytes === 0;
   }
 
   /** True when all of it was taken: its place can be used again. */
@@ -238,27 +206,27 @@ class TcpSocket implements ByteSocket {
 
   end(): void {
     if (this.isClosed || this.#isEnding) return;
-    if (gatherOwner === this) flushGather(this);
+    flushOf(this);
     this.#isEnding = true;
     this.socket.end();
   }
 
   destroySoon(): void {
     if (this.isClosed) return;
-    if (gatherOwner === this) flushGather(this);
+    flushOf(this);
     this.#isEnding = true;
     this.socket.destroySoon();
   }
 
   destroy(): void {
     if (this.isClosed) return;
-    if (gatherOwner === this) flushGather(this);
+    flushOf(this);
     this.socket.destroy();
   }
 
   reset(): void {
     if (this.isClosed) return;
-    if (gatherOwner === this) dropGather();
+    dropOf(this);
     if (this.tls === null) this.socket.resetAndDestroy();
     else this.socket.destroy();
   }
@@ -270,7 +238,7 @@ class TcpSocket implements ByteSocket {
   closed(): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    if (gatherOwner === this) dropGather();
+    dropOf(this);
     try {
       this.owner.onClosed(this.#errorCode);
       flushWrites();
@@ -287,42 +255,6 @@ class TcpSocket implements ByteSocket {
     this.isClosed = true;
     Reflect.deleteProperty(this.socket, "push");
   }
-}
-
-function takeGather(socket: TcpSocket): void {
-  if (gatherOwner !== null) flushGather(gatherOwner);
-  gatherOwner = socket;
-}
-
-function flushGather(socket: TcpSocket): void {
-  gatherOwner = null;
-  const from = gatherStart;
-  const to = gatherEnd;
-  gatherStart = to;
-  if (to === from) return;
-  if (socket.send(gather.subarray(from, to))) {
-    gatherStart = from;
-    gatherEnd = from;
-  } else if (gather.length - to < gatherBytes / 4) {
-    gather = Buffer.allocUnsafeSlow(gatherBytes);
-    gatherStart = 0;
-    gatherEnd = 0;
-  }
-}
-
-/** Sends what is gathered, so that `length` more bytes of the same owner fit. */
-function makeRoom(owner: TcpSocket, length: number): void {
-  flushGather(owner);
-  gatherOwner = owner;
-  if (gatherEnd + length <= gather.length) return;
-  gather = Buffer.allocUnsafeSlow(gatherBytes);
-  gatherStart = 0;
-  gatherEnd = 0;
-}
-
-function dropGather(): void {
-  gatherOwner = null;
-  gatherEnd = gatherStart;
 }
 
 function onSocketError(this: Socket, error: NodeJS.ErrnoException): void {
@@ -370,10 +302,13 @@ function pushTls(this: Socket, chunk: Buffer | null): boolean {
 /** False stops reading. */
 function deliver(own: TcpSocket, bytes: Buffer | null, isBulk = false): boolean {
   try {
+    isInBulk = isBulk;
     own.received(bytes);
-    if (isBulk && gatherOwner !== null) flushLater();
+    isInBulk = false;
+    if (isBulk) flushLater();
     else flushWrites();
   } catch (error) {
+    isInBulk = false;
     faulted(own, error);
     return false;
   }

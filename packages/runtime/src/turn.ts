@@ -4,7 +4,7 @@
 // a lone request nothing but the call itself.
 
 import { reportFault } from "./faults.ts";
-import { flushWrites } from "./net.ts";
+import { flushWrites } from "./gather.ts";
 
 /** Something that holds back what it gathered until the turn ends. */
 export interface TurnEnd {
