@@ -110,9 +110,13 @@ export async function captures(host: Host): Promise<Captures["items"]> {
 /** What stands in the kernel: tables, and rules of routing beside those of every host. */
 export async function traces(host: Host): Promise<string[]> {
   const tables = await host.run("nft", ["list", "tables"]);
-  const rules = await host.run("ip", ["-4", "rule", "list"]);
-  assert.deepEqual([tables.code, rules.code], [0, 0], tables.stderr + rules.stderr);
-  const own = rules.stdout.split("\n").filter((line) => line.includes("ipproto tcp"));
+  assert.equal(tables.code, 0, tables.stderr);
+  const own: string[] = [];
+  for (const family of ["-4", "-6"]) {
+    const rules = await host.run("ip", [family, "rule", "list"]);
+    assert.equal(rules.code, 0, rules.stderr);
+    own.push(...rules.stdout.split("\n").filter((line) => line.includes("ipproto tcp")));
+  }
   return [...tables.stdout.split("\n"), ...own].filter((line) => line !== "");
 }
 

@@ -403,7 +403,7 @@ export function releaseForTls(socket: ByteSocket, firstBytes: Buffer): Socket {
 export interface ConnectOptions {
   readonly address: string;
   readonly port: number;
-  /** An IPv4 address that the peer sees as its caller; default null: our own. */
+  /** An address that the peer, of its family, sees as its caller; default null: our own. */
   readonly from?: string | null;
 }
 

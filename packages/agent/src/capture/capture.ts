@@ -89,7 +89,8 @@ export class Capture {
 
   /** Whether the program can be shown its callers' addresses: on loopback, by TPROXY. */
   keepsClientAddress(programAddress: string): boolean {
-    return this.#routes !== null && programAddress.startsWith("127.");
+    const isLoopback = programAddress.startsWith("127.") || programAddress === "::1";
+    return this.#routes !== null && isLoopback;
   }
 
   /** What the next process needs: the bridge only the mark, the heir everything. */

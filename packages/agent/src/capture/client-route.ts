@@ -1,7 +1,7 @@
 // Routes for a program that sees its callers' own addresses: what it answers from loopback goes to
 // such an address, and must come back to the proxy on this host instead of leaving it. A rule for
 // the program's port and a routing table of this agent alone, with one route; ip-rule(8). Nothing
-// else is touched: an answer from 127.0.0.1 to another host could not be routed at all otherwise.
+// else is touched: an answer from loopback to another host could not be routed at all otherwise.
 
 import { spawnSync } from "node:child_process";
 import { findExecutable } from "../supervise/executable.ts";
@@ -25,10 +25,13 @@ export function addClientRoute(
   ports: readonly number[],
 ): string {
   const number = String(table);
-  let complaint = run(ip, ["route", "replace", "local", "0.0.0.0/0", "dev", "lo", "table", number]);
+  const family = programAddress.includes(":") ? "-6" : "-4";
+  const everywhere = family === "-6" ? "::/0" : "0.0.0.0/0";
+  const route = ["route", "replace", "local", everywhere, "dev", "lo", "table", number];
+  let complaint = run(ip, family, route);
   for (const port of ports) {
     const match = ["from", programAddress, "ipproto", "tcp", "sport", String(port)];
-    if (complaint === "") complaint = run(ip, ["rule", "add", ...match, "lookup", number]);
+    if (complaint === "") complaint = run(ip, family, ["rule", "add", ...match, "lookup", number]);
   }
   if (complaint !== "") removeClientRoute({ ip, table });
   return complaint;
@@ -36,15 +39,17 @@ export function addClientRoute(
 
 export function removeClientRoute({ ip, table }: ClientRoute): void {
   const number = String(table);
-  // One at a time, until there is none.
-  for (let i = 0; i < rulesMax && run(ip, ["rule", "del", "lookup", number]) === ""; i++);
-  run(ip, ["route", "flush", "table", number]);
+  for (const family of ["-4", "-6"] as const) {
+    // One at a time, until there is none.
+    for (let i = 0; i < rulesMax && run(ip, family, ["rule", "del", "lookup", number]) === ""; i++);
+    run(ip, family, ["route", "flush", "table", number]);
+  }
 }
 
 const rulesMax = 64;
 
-function run(ip: string, args: readonly string[]): string {
-  const { error, status, stderr } = spawnSync(ip, ["-4", ...args], { encoding: "utf8" });
+function run(ip: string, family: "-4" | "-6", args: readonly string[]): string {
+  const { error, status, stderr } = spawnSync(ip, [family, ...args], { encoding: "utf8" });
   if (error !== undefined) return error.message;
   return status === 0 ? "" : (stderr.split("\n")[0] ?? "ip failed");
 }

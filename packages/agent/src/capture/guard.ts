@@ -42,8 +42,10 @@ if "$1" list table inet "$2" 2>/dev/null | grep -qF "$3"; then
   printf 'table inet %s\\ndelete table inet %s\\n' "$2" "$2" | "$1" -f -
 fi
 if [ -n "$5" ]; then
-  while "$5" -4 rule del lookup "$6"; do :; done
-  "$5" -4 route flush table "$6"
+  for family in -4 -6; do
+    while "$5" "$family" rule del lookup "$6"; do :; done
+    "$5" "$family" route flush table "$6"
+  done
 fi
 n=0
 while [ -n "$4" ] && [ -d "$4" ] && ! rmdir "$4" 2>/dev/null && [ $n -lt 150 ]; do

@@ -132,11 +132,8 @@ export class Cluster {
   #calledBy(client: string, picked: Endpoint): Endpoint {
     const known = this.#dialled.get(client);
     if (known !== undefined) return known;
-    // Of this host, of another family than the program's, or too many: it sees us as its caller.
-    if (client.startsWith("127.") || client.includes(":") || picked.address.includes(":")) {
-      return picked;
-    }
-    if (this.#dialled.size >= dialledMax) return picked;
+    // Not one to be seen by this program, or too many: it sees us as its caller.
+    if (!maySee(picked.address, client) || this.#dialled.size >= dialledMax) return picked;
     const endpoint = new Endpoint(this, picked.row, picked.transport, client);
     this.#dialled.set(client, endpoint);
     return endpoint;
@@ -210,4 +207,13 @@ function splitAuthority(authority: string): { host: string; port: number } | nul
   const host = match[1] ?? match[2] ?? "";
   const port = match[3] === undefined ? 80 : Number(match[3]);
   return host === "" || port < 1 || port > 65535 ? null : { host, port };
+}
+
+/**
+ * Whether a program at `address` can be called in that client's name: of one family, and not of this
+ * host. A link-local address says nothing without its interface.
+ */
+function maySee(address: string, client: string): boolean {
+  if (client.includes(":") !== address.includes(":")) return false;
+  return !client.startsWith("127.") && client !== "::1" && !client.startsWith("fe80:");
 }
