@@ -1,5 +1,18 @@
 import assert from "node:assert/strict";
-import { behaviour, type Mesh, type RawConnection } from "./harness.ts";
+import type { Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { typeUrls } from "@weft/xds";
+import { Listener } from "@weft/xds/messages/envoy/config/listener/v3/listener.js";
+import { send } from "./client.ts";
+import {
+  behaviour,
+  eventually,
+  type Mesh,
+  type MeshOptions,
+  type RawConnection,
+} from "./harness.ts";
+import { Http2Client } from "./http2-client.ts";
+import { Http2Program } from "./http2-program.ts";
 
 const upstreams = ["any", "mysql"].map((service) => ({
   name: service.toUpperCase(),
@@ -7,7 +20,20 @@ const upstreams = ["any", "mysql"].map((service) => ({
   namespace: "default",
   port: null,
 }));
-const options = { upstreams };
+/** No Workload can leave its port undeclared; an inbound listener may come from elsewhere. */
+function asUndeclared(bytes: Uint8Array): Uint8Array {
+  const listener = Listener.decode(bytes);
+  const fields = listener.metadata?.filterMetadata["dev.weft"];
+  assert.ok(fields !== undefined);
+  fields["protocol"] = "auto";
+  return Listener.encode(listener).finish();
+}
+
+const options: MeshOptions = {
+  upstreams,
+  edit: (typeUrl, name, bytes) =>
+    typeUrl === typeUrls.listener && name === "inbound/own" ? asUndeclared(bytes) : bytes,
+};
 
 /** The program answers at both services. */
 async function announce(mesh: Mesh): Promise<void> {
@@ -40,6 +66,8 @@ behaviour(
     });
     const other = dial(mesh, "ANY").write("\x00\x01binary");
     await other.until(({ text }) => text === "\x00\x01binary");
+    const similar = dial(mesh, "ANY").write("PRINT\x00");
+    await similar.until(({ text }) => text === "PRINT\x00");
     const tls = dial(mesh, "ANY").write("\x16\x03\x01\x00\x05hello");
     await tls.until(({ text }) => text === "\x16\x03\x01\x00\x05hello");
   },
@@ -75,6 +103,88 @@ behaviour(
       await connection.untilOver();
       assert.equal(connection.text, "nothing came");
     }
+  },
+  options,
+);
+
+/** A program of HTTP/1.1 and of HTTP/2 at one port, as many are. */
+async function speakBoth(mesh: Mesh, name: string): Promise<void> {
+  const http2 = new Http2Program(mesh.program(name));
+  mesh.program(name).speak((socket: Socket) => {
+    socket.once("data", (bytes: Buffer) => {
+      if (bytes.toString("latin1", 0, 3) === "PRI") {
+        http2.serve(socket);
+        socket.unshift(bytes);
+        return;
+      }
+      socket.write("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\none");
+    });
+  });
+  await mesh.spoken(name);
+}
+
+behaviour(
+  "HTTP/2 on an undeclared port is HTTP/2 to routes, policies, numbers and the program",
+  import.meta.url,
+  async (mesh) => {
+    await announce(mesh);
+    await mesh.apply(`
+kind: HTTPRoute
+metadata: { name: any }
+spec:
+  parentRefs: [{ group: "", kind: Service, name: any }]
+  rules:
+    - matches: [{ path: { type: PathPrefix, value: /hidden } }]
+      filters:
+        - type: RequestRedirect
+          requestRedirect: { statusCode: 302, path: { type: ReplaceFullPath, replaceFullPath: / } }
+    - backendRefs: [{ name: any, port: 9999 }]
+`);
+    await speakBoth(mesh, "plain-1");
+    const { upstreams: ports, metrics } = mesh.proxy("web").ports;
+    const client = new Http2Client(Number((ports["ANY"] ?? "").split(":")[1]));
+    const got = await client.ask();
+    assert.equal(got.status, 200);
+    const { headers } = JSON.parse(got.body) as { headers: Record<string, string> };
+    assert.equal(headers[":path"], "/x");
+    assert.notEqual(headers["x-request-id"], undefined, "it met the HTTP pipeline");
+    assert.equal((await client.ask({ ":path": "/hidden" })).status, 302);
+    const one = dial(mesh, "ANY").write("GET /x HTTP/1.1\r\nhost: any\r\n\r\n");
+    await one.until(({ text }) => text.endsWith("\r\n\r\none"));
+    await mesh.delete("HTTPRoute", "any");
+    await eventually(async () => {
+      const { body } = await send(metrics, `http://127.0.0.1:${metrics}/metrics`);
+      return /weft_requests_total\{[^}]*service="any"[^}]*code="302"[^}]*\} 1/.test(body);
+    });
+    client.close();
+  },
+  options,
+);
+
+behaviour(
+  "the same on the inbound side, plain and in TLS",
+  import.meta.url,
+  async (mesh) => {
+    await speakBoth(mesh, "own-1");
+    const port = mesh.inbound("own-1", "own");
+    const { keyPem, chainPem, rootsPem } = await mesh.authority.issue(
+      "spiffe://weft.local/ns/default/sa/web",
+    );
+    const tls = { key: keyPem, cert: chainPem, ca: rootsPem, checkServerIdentity: () => undefined };
+    const secured = connectTls({ port, host: "127.0.0.1", ...tls });
+    const clients = [
+      new Http2Client(port),
+      new Http2Client(port, { createConnection: () => secured }, "https"),
+    ];
+    for (const client of clients) {
+      const got = await client.ask();
+      assert.equal(got.status, 200);
+      const { headers } = JSON.parse(got.body) as { headers: Record<string, string> };
+      assert.notEqual(headers["x-request-id"], undefined, "it met the HTTP pipeline");
+      client.close();
+    }
+    const one = mesh.rawTo(port).write("GET /x HTTP/1.1\r\nhost: own\r\n\r\n");
+    await one.until(({ text }) => text.endsWith("\r\n\r\none"));
   },
   options,
 );

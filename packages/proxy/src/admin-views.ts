@@ -45,7 +45,7 @@ export function endpointsOf(current: Current): EndpointView[] {
         identity: row.identity,
         version: row.version,
         mtls: endpoint.isMtls,
-        openConnections: endpoint.pool.openCount,
+        openConnections: endpoint.openCount,
         activeRequests: endpoint.activeCount,
         lastFailure: endpoint.lastFailure,
       });

@@ -18,6 +18,7 @@ import { joinSockets } from "../tcp/relay.ts";
 import { Flag } from "../telemetry/response-flags.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
+import type { Pool } from "../upstream/pool.ts";
 import { Outcome, outcomeOf } from "../upstream/outlier-counters.ts";
 import { type Exchange, Phase, type UpstreamConnection, type UpstreamUser } from "./exchange.ts";
 import { finish } from "./finish.ts";
@@ -66,10 +67,12 @@ export class Attempt implements UpstreamUser, WheelOwner {
   #awaitsStatus = false;
   #discardedBytes = 0;
   #timer: WheelTimer | null = null;
+  readonly #pool: Pool;
 
   constructor(x: Exchange, endpoint: Endpoint) {
     this.exchange = x;
     this.endpoint = endpoint;
+    this.#pool = endpoint.poolFor(speaksHttp2(x));
     this.startedAtMs = x.pastAttempts === null ? x.startedAtMs : x.thread.clock.monotonicMs();
   }
 
@@ -81,7 +84,7 @@ export class Attempt implements UpstreamUser, WheelOwner {
       this.#timer = new WheelTimer(this, 0);
       x.thread.wheel.set(this.#timer, perTryMs);
     }
-    this.endpoint.pool.acquire(this, x.request, isReplayable(x), x.hasReplayed);
+    this.#pool.acquire(this, x.request, isReplayable(x), x.hasReplayed);
   }
 
   /** Ends it without an outcome: the exchange is over or turns elsewhere. */
@@ -89,7 +92,7 @@ export class Attempt implements UpstreamUser, WheelOwner {
     if (this.#isOver) return;
     this.#end();
     if (this.connection !== null) this.connection.abort();
-    else this.endpoint.pool.cancel(this);
+    else this.#pool.cancel(this);
   }
 
   // From the pool and the connection.
@@ -252,6 +255,11 @@ export class Attempt implements UpstreamUser, WheelOwner {
   #cancelTimer(): void {
     if (this.#timer !== null) this.exchange.thread.wheel.cancel(this.#timer);
   }
+}
+
+/** To an endpoint of which nothing else is known. gRPC is never spoken over HTTP/1.1. */
+function speaksHttp2(x: Exchange): boolean {
+  return x.entry.isHttp2 || (x.isGrpc && x.cluster?.row.protocol === "auto");
 }
 
 /** What retry conditions call a connection's or a stream's end; null: never to be tried again. */

@@ -113,6 +113,8 @@ export interface Entry {
   readonly fixedHost: FixedHost | null;
   /** `address:port` that a captured connection was going to; null: it came to us by itself. */
   readonly destination: string | null;
+  /** Nobody declared the port's protocol, and its client speaks HTTP/2: so does the program. */
+  readonly isHttp2: boolean;
 }
 
 /** Finds the virtual host of such a connection in the tables of the moment. */

@@ -6,12 +6,14 @@ import type { ByteSocket } from "@weft/runtime";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
 import { outcomeOf } from "../upstream/outlier-counters.ts";
+import type { Pool } from "../upstream/pool.ts";
 import { RequestBody } from "./body.ts";
 import type { UpstreamConnection, UpstreamUser } from "./exchange.ts";
 
 export class Mirror implements UpstreamUser {
   readonly #request: RequestHead;
   readonly #endpoint: Endpoint;
+  readonly #pool: Pool;
   readonly #body = new RequestBody();
   #connection: UpstreamConnection | null = null;
   #trailers: HeaderList | null = null;
@@ -23,12 +25,13 @@ export class Mirror implements UpstreamUser {
     if (endpoint === null) return null;
     const mirror = new Mirror(endpoint, request);
     endpoint.activeCount++;
-    endpoint.pool.acquire(mirror, request, false, false);
+    mirror.#pool.acquire(mirror, request, false, false);
     return mirror;
   }
 
   private constructor(endpoint: Endpoint, request: RequestHead) {
     this.#endpoint = endpoint;
+    this.#pool = endpoint.poolFor(false);
     this.#request = request;
   }
 
@@ -46,7 +49,7 @@ export class Mirror implements UpstreamUser {
     if (this.#isOver) return;
     this.#end();
     if (this.#connection !== null) this.#connection.abort();
-    else this.#endpoint.pool.cancel(this);
+    else this.#pool.cancel(this);
   }
 
   onConnection(connection: UpstreamConnection): void {

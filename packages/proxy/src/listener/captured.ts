@@ -201,6 +201,7 @@ export class CapturedOutbound extends CapturedListener {
       listenerName: "outbound",
       fixedHost,
       destination,
+      isHttp2: false,
     };
   }
 }

@@ -6,7 +6,11 @@ import { detect, isBrokenPreface, Spoken } from "./detect.ts";
 const cases: readonly [bytes: string, spoken: Spoken][] = [
   ["\x16\x03\x01", Spoken.Tls],
   ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Spoken.Http2],
-  ["PRI", Spoken.Http2],
+  ["PRI * HTTP/2.0\r\n", Spoken.Http2],
+  ["PRI * HTTP/2", Spoken.Unclear],
+  ["PRI", Spoken.Unclear],
+  ["PRINT 1\r\n", Spoken.Http1],
+  ["PRI\0\x01", Spoken.Other],
   ["PR", Spoken.Unclear],
   ["PROPFIND / HTTP/1.1\r\n", Spoken.Http1],
   ["GET / HTTP/1.1\r\n", Spoken.Http1],

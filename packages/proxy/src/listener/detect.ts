@@ -7,8 +7,8 @@ export type Spoken = (typeof Spoken)[keyof typeof Spoken];
 
 /** First byte of a TLS handshake record (RFC 8446 §5.1). */
 const handshakeRecord = 0x16;
-/** Enough to tell the HTTP/2 preface (RFC 9113 §3.4) from the methods that begin alike. */
-const prefaceStart = "PRI";
+/** Enough of the preface of HTTP/2 (RFC 9113 §3.4) to take it for nothing else. */
+const prefaceStart = "PRI * HTTP/2.0\r\n";
 const methodBytesMax = 32;
 const lineBytesMax = 256;
 

@@ -154,7 +154,7 @@ export class Listener {
       this.#note(Refusal.TlsNotOffered, socket, {});
       return refuseTls(socket, Alert.HandshakeFailure);
     }
-    this.#plain(socket, bytes, plainChain);
+    this.#plain(socket, bytes);
   }
 
   #secured(socket: ByteSocket, certificate: PeerCertificate): void {
@@ -174,8 +174,7 @@ export class Listener {
     const options = { direction: "inbound", waitMs: firstBytesMs, asks: Asks.Spoken } as const;
     new FirstBytes(this.#thread, socket, options, (bytes, spoken) => {
       if (spoken !== Spoken.Http2) new H1Downstream(socket, entry, meshParser).begin(bytes);
-      else if (this.#isUndeclared) this.#opaque(socket, bytes, chain);
-      else new H2Downstream(socket, entry, this.#meshHttp2).begin(bytes);
+      else new H2Downstream(socket, this.#asHttp2(entry), this.#meshHttp2).begin(bytes);
     }).begin();
   }
 
@@ -189,11 +188,10 @@ export class Listener {
     this.#thread.refusals.note(refusal, { listener, peer: remoteAddress, ...fields });
   }
 
-  #plain(socket: ByteSocket, bytes: Buffer, chain: ChainRow): void {
+  #plain(socket: ByteSocket, bytes: Buffer): void {
     const entry = this.#entry(socket, null);
     if (bytes.length > 0 && detect(bytes) === Spoken.Http2) {
-      if (this.#isUndeclared) return this.#opaque(socket, bytes, chain);
-      return new H2Downstream(socket, entry, strangerHttp2).begin(bytes);
+      return new H2Downstream(socket, this.#asHttp2(entry), strangerHttp2).begin(bytes);
     }
     if (isBrokenPreface(bytes)) return new H2Downstream(socket, entry, strangerHttp2).begin(bytes);
     new H1Downstream(socket, entry, strangerParser).begin(bytes);
@@ -204,17 +202,9 @@ export class Listener {
     this.#forward(socket, { early, hasEnded, clusters, weightTotal, idleTimeoutMs });
   }
 
-  /** Nobody said what the program speaks. */
-  get #isUndeclared(): boolean {
-    return this.#row()?.protocol === "auto";
-  }
-
-  /** HTTP/2 on an undeclared port goes to the program as it is. */
-  #opaque(socket: ByteSocket, early: Buffer, chain: ChainRow): void {
-    const route = chain.http?.routes?.virtualHosts[0]?.routes.at(-1);
-    const { clusters = [], weightTotal = 0, idleTimeoutMs = null } = route ?? {};
-    const to = { clusters: clusters ?? [], weightTotal, idleTimeoutMs };
-    this.#forward(socket, { early, hasEnded: false, ...to });
+  /** Where nobody said what the program speaks, it speaks what its clients do. */
+  #asHttp2(entry: Entry): Entry {
+    return this.#row()?.protocol === "auto" ? { ...entry, isHttp2: true } : entry;
   }
 
   #forward(
@@ -276,6 +266,7 @@ export class Listener {
       listenerName: this.#options.resourceName,
       fixedHost: this.#options.fixedHost,
       destination: null,
+      isHttp2: false,
     };
   }
 }

@@ -33,8 +33,9 @@ export function serve(socket: ByteSocket, early: Buffer, entry: Entry): void {
     if (spoken === Spoken.Http1) {
       return new H1Downstream(socket, entry, serviceParser).begin(bytes);
     }
-    if (spoken === Spoken.Http2 && host?.protocol !== "auto") {
-      return new H2Downstream(socket, entry, serviceHttp2).begin(bytes);
+    if (spoken === Spoken.Http2) {
+      const isHttp2 = host?.protocol === "auto";
+      return new H2Downstream(socket, { ...entry, isHttp2 }, serviceHttp2).begin(bytes);
     }
     if (host === null) return refuse(socket, entry, Refusal.NoService);
     if (host.protocol === "auto" || host.protocol === "tcp") {

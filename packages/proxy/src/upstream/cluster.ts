@@ -99,8 +99,8 @@ export class Cluster {
   /** What was counted since the last call, and the connections open now. */
   takeCounts(): ClusterDelta {
     let openConnections = 0;
-    for (const endpoint of this.endpoints) openConnections += endpoint.pool.openCount;
-    for (const endpoint of this.#dialled.values()) openConnections += endpoint.pool.openCount;
+    for (const endpoint of this.endpoints) openConnections += endpoint.openCount;
+    for (const endpoint of this.#dialled.values()) openConnections += endpoint.openCount;
     const counts = {
       cluster: this.name,
       connectFailures: this.#connectFailures,
@@ -140,10 +140,10 @@ export class Cluster {
   }
 
   sweep(nowMs: number): void {
-    for (const endpoint of this.endpoints) endpoint.pool.sweep(nowMs);
+    for (const endpoint of this.endpoints) endpoint.sweep(nowMs);
     for (const [authority, endpoint] of this.#dialled) {
-      endpoint.pool.sweep(nowMs);
-      if (endpoint.pool.isUnused && endpoint.activeCount === 0) this.#dialled.delete(authority);
+      endpoint.sweep(nowMs);
+      if (endpoint.isUnused) this.#dialled.delete(authority);
     }
   }
 

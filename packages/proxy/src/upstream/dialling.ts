@@ -10,6 +10,8 @@ import type { Endpoint } from "./endpoint.ts";
 /** Who waits for the connection. */
 export interface DiallingOwner {
   readonly endpoint: Endpoint;
+  /** Spoken without ALPN: the endpoint is known to. */
+  readonly isPriorKnowledge: boolean;
   connected(dialling: Dialling, socket: ByteSocket): void;
   failed(dialling: Dialling, flag: Flag): void;
 }
@@ -34,7 +36,8 @@ export class Dialling implements SocketOwner {
   /** Starts connecting; a flag other than None says that it cannot. */
   open(): Flag {
     const { endpoint } = this.#owner;
-    const dialled = endpoint.dialHttp(this, this.isHttp1Only);
+    // By ALPN a proxy in between takes HTTP/2 for a way of carrying HTTP/1.1, too.
+    const dialled = this.#isKnown ? endpoint.dial(this) : endpoint.dialHttp(this, this.isHttp1Only);
     if (typeof dialled === "number") return dialled;
     this.#socket = dialled;
     if (endpoint.isMtls) this.context = endpoint.thread.identity.context;
@@ -42,17 +45,22 @@ export class Dialling implements SocketOwner {
     return Flag.None;
   }
 
+  get #isKnown(): boolean {
+    return this.#owner.isPriorKnowledge && !this.isHttp1Only;
+  }
+
   /** What the peer chose, else what the cluster speaks. */
   get isHttp2(): boolean {
     const chosen = this.#socket?.tls?.alpnProtocol;
     if (typeof chosen === "string") return chosen === "h2";
-    return this.#owner.endpoint.cluster.row.isHttp2 && !this.isHttp1Only;
+    return (this.#isKnown || this.#owner.endpoint.cluster.row.isHttp2) && !this.isHttp1Only;
   }
 
   /** It is to speak HTTP/1.1 to an endpoint of which only HTTP/2 is known. */
   get isGuess(): boolean {
-    const { isMtls, cluster } = this.#owner.endpoint;
-    return this.isHttp1Only && !isMtls && cluster.row.isHttp2;
+    const { isPriorKnowledge, endpoint } = this.#owner;
+    const isHttp2 = isPriorKnowledge || endpoint.cluster.row.isHttp2;
+    return this.isHttp1Only && !endpoint.isMtls && isHttp2;
   }
 
   onConnected(): void {

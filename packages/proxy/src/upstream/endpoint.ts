@@ -37,7 +37,6 @@ export class Endpoint implements Candidate {
   readonly address: string;
   readonly port: number;
   readonly idleClose: IdleClose;
-  readonly pool: Pool;
   /** Attempts under way on this worker. */
   activeCount = 0;
   slot: SlotCounters | null = null;
@@ -46,6 +45,9 @@ export class Endpoint implements Candidate {
   lastFailure = "";
   /** The last label set counted here, most often the next one too. */
   lastCell: StatsCell | null = null;
+  readonly #pool: Pool;
+  /** Of requests in HTTP/2 where nobody declared what the endpoint speaks. */
+  #http2Pool: Pool | null = null;
   #session: Buffer | null = null;
   #sessionContext: TlsContext | null = null;
   /** The peer's leaf ends then, and what it proved with it. */
@@ -69,7 +71,7 @@ export class Endpoint implements Candidate {
     this.address = program?.address ?? row.address;
     this.port = program?.port ?? row.port;
     this.idleClose = new IdleClose(this.isMtls ? proxyIdleMs : Number.POSITIVE_INFINITY);
-    this.pool = new Pool(this);
+    this.#pool = new Pool(this, false);
   }
 
   /** The workload's own, on this host. */
@@ -81,6 +83,26 @@ export class Endpoint implements Candidate {
     return this.transport.tls !== null;
   }
 
+  /** With `isHttp2` it is known to speak HTTP/2, whatever its cluster says. */
+  poolFor(isHttp2: boolean): Pool {
+    if (!isHttp2 || this.cluster.row.isHttp2) return this.#pool;
+    this.#http2Pool ??= new Pool(this, true);
+    return this.#http2Pool;
+  }
+
+  get openCount(): number {
+    return this.#pool.openCount + (this.#http2Pool?.openCount ?? 0);
+  }
+
+  get isUnused(): boolean {
+    return this.activeCount === 0 && this.#pool.isUnused && this.#http2Pool?.isUnused !== false;
+  }
+
+  sweep(nowMs: number): void {
+    this.#pool.sweep(nowMs);
+    this.#http2Pool?.sweep(nowMs);
+  }
+
   /** Its service demands mutual TLS, and it has no proxy that could end it. */
   get isForbidden(): boolean {
     // The transport that matches everything is for endpoints that do not offer mutual TLS.
@@ -90,7 +112,12 @@ export class Endpoint implements Candidate {
 
   /** Opens a connection for HTTP; without HTTP/2 where only HTTP/1.1 serves. */
   dialHttp(owner: SocketOwner, isHttp1Only: boolean): ByteSocket | Flag {
-    return this.#dial(owner, isHttp1Only ? http1Alpn : (this.transport.tls?.alpn ?? noAlpn));
+    return this.#dial(owner, isHttp1Only ? http1Alpn : this.alpn);
+  }
+
+  /** What it is asked to choose from. */
+  get alpn(): readonly string[] {
+    return this.transport.tls?.alpn ?? noAlpn;
   }
 
   /** Opens a connection for bytes of any kind: the endpoint is told nothing about them. */
@@ -174,7 +201,8 @@ export class Endpoint implements Candidate {
   /** No new attempts: idle connections close, the others when their response ends. */
   remove(): void {
     this.isRemoved = true;
-    this.pool.close();
+    this.#pool.close();
+    this.#http2Pool?.close();
   }
 }
 

@@ -35,6 +35,8 @@ class Lane {
 
 export class Pool {
   readonly endpoint: Endpoint;
+  /** The endpoint speaks HTTP/2 and is not asked by ALPN. */
+  readonly isPriorKnowledge: boolean;
   readonly #idle: H1Connection[] = [];
   /** HTTP/2 connections that take requests, the oldest first. */
   readonly #shared: H2Connection[] = [];
@@ -51,10 +53,12 @@ export class Pool {
   #isHttp2: boolean;
   #isClosed = false;
 
-  constructor(endpoint: Endpoint) {
+  constructor(endpoint: Endpoint, isPriorKnowledge: boolean) {
     this.endpoint = endpoint;
-    const { tls } = endpoint.transport;
-    this.#isHttp2 = tls === null ? endpoint.cluster.row.isHttp2 : tls.alpn.includes("h2");
+    this.isPriorKnowledge = isPriorKnowledge;
+    const isAsked = endpoint.isMtls && !isPriorKnowledge;
+    const isKnown = isPriorKnowledge || endpoint.cluster.row.isHttp2;
+    this.#isHttp2 = isAsked ? endpoint.alpn.includes("h2") : isKnown;
   }
 
   get openCount(): number {
