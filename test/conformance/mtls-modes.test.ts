@@ -14,13 +14,19 @@ spec: { mtls: { mode: ${value} } }
 }
 
 /** Speaks TLS to an inbound port as somebody; resolves with what came back, or the error's code. */
-async function speakTls(mesh: Mesh, port: number, spiffeId: string | null): Promise<string> {
+async function speakTls(
+  mesh: Mesh,
+  port: number,
+  spiffeId: string | null,
+  servername?: string,
+): Promise<string> {
   const identity = await mesh.authority.issue(spiffeId ?? "spiffe://weft.local/ns/x/sa/x");
   const socket: TLSSocket = connect({
     host: "127.0.0.1",
     port,
     ca: mesh.authority.rootsPem,
     checkServerIdentity: () => undefined,
+    ...(servername === undefined ? {} : { servername }),
     ...(spiffeId === null ? {} : { key: identity.keyPem, cert: identity.chainPem }),
   });
   let text = "";
@@ -51,6 +57,22 @@ behaviour(
     assert.match(secure, /URI=spiffe:\/\/weft\.local\/ns\/default\/sa\/web/);
     assert.ok(!secure.includes("liar"));
     assert.match(await speakTls(mesh, port, null), /^closed/, "TLS without a certificate");
+  },
+);
+
+behaviour(
+  "the server name a peer asks for decides nothing, so none can be misdirected by it (H55)",
+  import.meta.url,
+  async (mesh) => {
+    const port = mesh.inbound("catalog-1");
+    const stable = (text: string): string =>
+      text.replaceAll(/^date: .*$|"x-request-id":"\w+"/gim, "").replaceAll(/Hash=\w+/g, "");
+    const web = "spiffe://weft.local/ns/default/sa/web";
+    const named = stable(await speakTls(mesh, port, web, "catalog"));
+    assert.match(named, /^HTTP\/1\.1 200/);
+    for (const other of ["other", "a.example", "x".repeat(63)]) {
+      assert.equal(stable(await speakTls(mesh, port, web, other)), named, other);
+    }
   },
 );
 

@@ -146,6 +146,23 @@ test("weft up names a taken port and an unusable data directory", {
   assert.equal(toldIn(beyond).code, "listen-beyond-loopback");
 });
 
+/** Line ends and blanks in every text that a proxy would write (H33). */
+const smugglingRoute = `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: smuggling }
+spec:
+  parentRefs: [{ group: "", kind: Service, name: near }]
+  rules:
+    - filters:
+        - type: RequestHeaderModifier
+          requestHeaderModifier:
+            set: [{ name: x-a, value: "1\\r\\nx-b: 2" }]
+            add: [{ name: x-c, value: "1\\n2" }]
+            remove: ["x-d: 1"]
+        - type: URLRewrite
+          urlRewrite: { path: { type: ReplaceFullPath, replaceFullPath: "/a HTTP/1.1\\r\\nx-b: 2" } }
+`;
+
 test("objects that cannot be are refused whole; those that dangle say so", {
   timeout: 120_000,
 }, async (context) => {
@@ -183,6 +200,13 @@ spec: { ports: [{ port: 99999 }, { port: 80, name: "UPPER" }] }
     [],
     "nothing was half-written",
   );
+
+  const smuggling = await mesh.weftWith(smugglingRoute, "apply", "-f", "-", "-o", "json");
+  assert.equal(smuggling.code, 1);
+  for (const field of ["set\\[0\\].value", "add\\[0\\].value", "remove\\[0\\]"]) {
+    assert.match(toldIn(smuggling).message, new RegExp(`requestHeaderModifier.${field}`), "H33");
+  }
+  assert.match(toldIn(smuggling).message, /path\.replaceFullPath/, "H33");
 
   await mesh.apply(`apiVersion: v1
 kind: Namespace

@@ -66,7 +66,8 @@ describe("Gateway API conformance", { skip }, () => {
       info.defaults(ours);
       oracle.defaults(theirs);
       assert.deepEqual(withoutStatus(ours), withoutStatus(theirs), `${file} #${index}`);
-      const [errors, official] = [info.validate(ours), oracle.errors(theirs)];
+      const official = oracle.errors(theirs);
+      const errors = info.validate(ours).filter(({ message }) => !unwritable.test(message));
       const shown = JSON.stringify({ file, index, spec: object.spec, errors, official });
       assert.equal(errors.length === 0, official.length === 0, shown);
       counts[errors.length === 0 ? "accepted" : "refused"]++;
@@ -76,6 +77,12 @@ describe("Gateway API conformance", { skip }, () => {
 });
 
 const MUTANTS = 2000;
+
+/**
+ * What no message can hold: the standard schemas take it (the experimental ones no more), and a proxy
+ * would refuse the whole table of routes for it.
+ */
+const unwritable = /must not hold .*control characters$|is no header name$/;
 
 /** The examples themselves first, then mutants of them. */
 function nextObject(seeds: readonly Example[], index: number, chance: () => number): Example {

@@ -2,7 +2,12 @@
 // code).
 
 import type { Reporter } from "./field-error.ts";
-import type { HttpPathModifier, HttpRequestMirror, HttpRouteFilter } from "./http-route-filter.ts";
+import type {
+  HttpHeaderModifier,
+  HttpPathModifier,
+  HttpRequestMirror,
+  HttpRouteFilter,
+} from "./http-route-filter.ts";
 import type { BackendObjectReference } from "./ref.ts";
 
 /** The field that belongs to each filter type. */
@@ -23,6 +28,25 @@ const ONCE: readonly string[] = [
   "URLRewrite",
   "CORS",
 ];
+
+/** A control character but the tab: it would end the field, or no proxy would take it. */
+const NO_FIELD_VALUE = /[^\t\P{Cc}]/u;
+/** A control character, or a blank, which ends the target. */
+const NO_PATH = /[\p{Cc} ]/u;
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** The Gateway API leaves values to the proxies; one that they refuse would hold up all routes. */
+export function checkHeaderModifier(modifier: HttpHeaderModifier, report: Reporter): void {
+  for (const list of ["set", "add"] as const) {
+    (modifier[list] ?? []).forEach(({ value }, i) => {
+      if (!NO_FIELD_VALUE.test(value)) return;
+      report.invalid(`${list}[${i}].value`, value, "must not hold control characters");
+    });
+  }
+  (modifier.remove ?? []).forEach((name, i) => {
+    if (!HEADER_NAME.test(name)) report.invalid(`remove[${i}]`, name, "is no header name");
+  });
+}
 
 /** A filter has the field of its type and no other. */
 export function checkFilter(filter: HttpRouteFilter, report: Reporter): void {
@@ -56,6 +80,9 @@ export function checkPathModifier(modifier: HttpPathModifier, report: Reporter):
     const isSet = modifier[field] !== undefined;
     if (isSet && modifier.type !== type) report.forbidden(field, `only type ${type} has it`);
     if (!isSet && modifier.type === type) report.required(field, `type ${type} needs it`);
+    if (NO_PATH.test(modifier[field] ?? "")) {
+      report.invalid(field, modifier[field], "must not hold blanks or control characters");
+    }
   }
 }
 

@@ -5,6 +5,7 @@ import {
   checkFilter,
   checkFilters,
   checkFraction,
+  checkHeaderModifier,
   checkMirror,
   checkPathModifier,
   checkServicePort,
@@ -61,7 +62,10 @@ const headerModifierShape = object("Changes to header fields.", {
 });
 
 export type HttpHeaderModifier = Static<typeof headerModifierShape>;
-export const headerModifierSchema: Schema<HttpHeaderModifier> = headerModifierShape;
+export const headerModifierSchema: Schema<HttpHeaderModifier> = withRules(
+  headerModifierShape,
+  checkHeaderModifier,
+);
 
 const path = { maxLength: 1024 } as const;
 

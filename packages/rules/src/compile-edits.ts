@@ -98,7 +98,10 @@ function compileOption(
  * A `%` begins a command of Envoy's, which the built-in proxy does not run; `%%` is a percent sign.
  */
 function literalValue(text: string, scope: Scope): string | null {
-  if (/[\0\r\n]/.test(text)) return scope.refuse("the value holds a control character");
+  // Bytes, not characters.
+  // oxlint-disable-next-line no-control-regex
+  if (/[\0-\x08\x0a-\x1f\x7f]/.test(text))
+    return scope.refuse("the value holds a control character");
   if (!text.includes("%")) return text;
   if (text.replaceAll("%%", "").includes("%")) {
     return scope.refuse("commands in header values are not supported by the built-in proxy");

@@ -13,7 +13,7 @@ import {
   type WeightedCluster_ClusterWeight,
 } from "@weft/xds/messages/envoy/config/route/v3/route_components.js";
 import type { RegexMatchAndSubstitute } from "@weft/xds/messages/envoy/type/matcher/v3/regex.js";
-import { byteText } from "./byte-text.ts";
+import { targetText } from "./byte-text.ts";
 import { compileEdits, type EditLevel, joinEdits } from "./compile-edits.ts";
 import { compileMatch, compilePattern } from "./compile-match.ts";
 import { compileRetry, type RetryMethods } from "./compile-retry.ts";
@@ -246,7 +246,7 @@ function compileShare(
   if (share.name === "") scope.at("name").refuse("is missing");
   const levels = [compileEdits(share, scope), ...context.levels];
   const authority = share.hostRewriteSpecifier?.hostRewriteLiteral ?? "";
-  const literal = authority === "" ? null : authority;
+  const literal = authority === "" ? null : targetText(authority, scope.at("host_rewrite_literal"));
   return weightedCluster(share.name, share.weight ?? 0, context, levels, literal);
 }
 
@@ -279,7 +279,7 @@ function compileSubstitute(message: RegexMatchAndSubstitute | undefined, scope: 
   if (regex === null) return noSubstitute;
   const reason = refuseSubstitution(message.substitution, regex);
   if (reason !== null) scope.at("substitution").refuse(reason);
-  return { regex, substitution: byteText(message.substitution) };
+  return { regex, substitution: targetText(message.substitution, scope.at("substitution")) };
 }
 
 function compileRewrite(message: RouteAction, scope: Scope): RewriteRow | null {
@@ -293,7 +293,7 @@ function compileRewrite(message: RouteAction, scope: Scope): RewriteRow | null {
   const specifier = message.hostRewriteSpecifier;
   switch (specifier?.$case) {
     case "hostRewriteLiteral":
-      authorityLiteral = specifier.hostRewriteLiteral;
+      authorityLiteral = targetText(specifier.hostRewriteLiteral, scope.at("host_rewrite_literal"));
       break;
     case "hostRewriteHeader":
       authorityHeader = specifier.hostRewriteHeader.toLowerCase();
@@ -316,7 +316,10 @@ function compileRewrite(message: RouteAction, scope: Scope): RewriteRow | null {
     if (authority.regex === null) return null;
   }
   return new RewriteRow({
-    prefix: message.prefixRewrite === "" ? null : byteText(message.prefixRewrite),
+    prefix:
+      message.prefixRewrite === ""
+        ? null
+        : targetText(message.prefixRewrite, scope.at("prefix_rewrite")),
     regex: path.regex,
     substitution: path.substitution,
     authorityLiteral,
@@ -382,10 +385,19 @@ function compileRedirect(message: RedirectAction, scope: Scope): RedirectRow | n
         : scheme?.httpsRedirect === true
           ? "https"
           : null,
-    authority: message.hostRedirect === "" ? null : byteText(message.hostRedirect),
+    authority:
+      message.hostRedirect === ""
+        ? null
+        : targetText(message.hostRedirect, scope.at("host_redirect")),
     port: message.portRedirect,
-    path: path?.$case === "pathRedirect" ? byteText(path.pathRedirect) : null,
-    prefix: path?.$case === "prefixRewrite" ? byteText(path.prefixRewrite) : null,
+    path:
+      path?.$case === "pathRedirect"
+        ? targetText(path.pathRedirect, scope.at("path_redirect"))
+        : null,
+    prefix:
+      path?.$case === "prefixRewrite"
+        ? targetText(path.prefixRewrite, scope.at("prefix_rewrite"))
+        : null,
     regex: substitute.regex,
     substitution: substitute.substitution,
     stripQuery: message.stripQuery,
