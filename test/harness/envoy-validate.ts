@@ -44,7 +44,6 @@ function staticConfiguration(bootstrap: Json, configs: readonly Json[]): Json {
     node: bootstrap["node"],
     dynamic_resources: { ads_config },
     static_resources: {
-      secrets: written["secrets"],
       listeners: listeners.map((one) => inlined(one, routes)),
       clusters: [...(written["clusters"] as Json[]), ...clusters],
     },

@@ -8,6 +8,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { silentLogger, systemRuntime } from "@weft/runtime";
+import { openLocalGrpcServer } from "@weft/xds/grpc";
+import { agentCluster } from "../../packages/agent/src/supervise/envoy/bootstrap.ts";
+import { Secrets } from "../../packages/agent/src/supervise/envoy/secrets.ts";
 import { eventually, type Started, start } from "./processes.ts";
 
 export const envoyFix = "npm run setup:test installs it, or set WEFT_ENVOY to its binary";
@@ -52,7 +56,9 @@ export async function startEnvoy(context: TestContext, options: EnvoyOptions): P
   const dir = await mkdtemp(path.join(tmpdir(), "weft-envoy-"));
   const adminFile = path.join(dir, "admin");
   const file = path.join(dir, "bootstrap.json");
-  const bootstrap = makeBootstrap(options);
+  const agentSocket = path.join(dir, "agent.sock");
+  await serveSecret(context, agentSocket, options.identity);
+  const bootstrap = makeBootstrap(options, agentSocket);
   await writeFile(file, JSON.stringify(bootstrap));
   // With a base id of its own, several run side by side.
   const args = ["-c", file, "--admin-address-path", adminFile, "--use-dynamic-base-id"];
@@ -105,7 +111,30 @@ export function watchWarming(envoy: Envoy): () => Promise<number> {
   };
 }
 
-function makeBootstrap(options: EnvoyOptions): Record<string, unknown> {
+/** As an agent would: the control plane names the secret and never sends it. */
+async function serveSecret(
+  context: TestContext,
+  socket: string,
+  identity: EnvoyOptions["identity"],
+): Promise<void> {
+  const runtime = systemRuntime({ log: silentLogger });
+  const secrets = new Secrets(runtime);
+  secrets.set({ ...identity, spiffeId: "", notAfterMs: 0 });
+  const server = await openLocalGrpcServer({
+    runtime,
+    path: socket,
+    handlers: {
+      deltaAds: (stream) => stream.close(),
+      deltaSecrets: (stream, peer) => secrets.serve(stream, peer),
+    },
+  });
+  context.after(() => {
+    secrets.close();
+    server.close();
+  });
+}
+
+function makeBootstrap(options: EnvoyOptions, agentSocket: string): Record<string, unknown> {
   const [host, port] = splitAddress(options.xdsAddress);
   const ads = { ads: {}, resource_api_version: "V3" };
   const { identity, node, transport } = options;
@@ -123,17 +152,8 @@ function makeBootstrap(options: EnvoyOptions): Record<string, unknown> {
       lds_config: ads,
     },
     static_resources: {
-      // What an agent holds for its Envoy: the control plane names it and never sends it.
-      secrets: [
-        {
-          name: "workload",
-          tls_certificate: {
-            certificate_chain: { inline_string: identity.chainPem },
-            private_key: { inline_string: identity.keyPem },
-          },
-        },
-      ],
       clusters: [
+        agentCluster(agentSocket),
         {
           name: "control-plane",
           type: "STATIC",

@@ -8,8 +8,7 @@ import {
   type Runtime,
   type Timer,
 } from "@weft/runtime";
-import { openProxy, type ProxyHandle, type ProxyPorts } from "@weft/proxy";
-import { createXdsClient, writeNode, type XdsClient } from "@weft/xds";
+import type { DataPlane, ProxyOptions, ProxyPorts } from "@weft/proxy";
 import type {
   AgentMessage,
   ControlMessage,
@@ -33,7 +32,11 @@ import { LogTail } from "./log-tail.ts";
 import type { AgentOptions } from "./options.ts";
 import { movedPorts, proxyAddresses } from "./proxy-addresses.ts";
 import { ProxyReport } from "./proxy-report.ts";
-import { declaredPorts, registrationOf } from "./registration.ts";
+import { nodeOf, registrationOf } from "./registration.ts";
+import { openBuiltin } from "./supervise/builtin.ts";
+import type { ProxyLink, SupervisedProxy } from "./supervise/data-plane.ts";
+import { type EnvoyBinary, findEnvoy } from "./supervise/envoy/binary.ts";
+import { openEnvoy } from "./supervise/envoy/proxy.ts";
 import { guarded } from "./supervise/guard.ts";
 import { type KeptFile, WorkloadFolder } from "./workload-folder.ts";
 
@@ -48,7 +51,6 @@ const peersPatienceMs = 2_000;
 const defaultTrustDomain = "weft.local";
 const clusterDomain = "cluster.local";
 const dnsPort = 15053;
-const xdsBackoff = { firstMs: 500, maxMs: 5_000 } as const;
 
 export class Agent {
   readonly workload: string;
@@ -61,8 +63,9 @@ export class Agent {
   readonly #token: JoinToken | null;
   readonly #link: ControlLink;
   readonly #report: ProxyReport;
-  #proxy: ProxyHandle | null = null;
-  #xds: XdsClient | null = null;
+  #proxy: SupervisedProxy | null = null;
+  /** Null: the built-in proxy. */
+  #envoy: EnvoyBinary | null = null;
   #dns: Dns | null = null;
   #monitor: HealthMonitor | null = null;
   #loadTimer: Timer | null = null;
@@ -112,7 +115,11 @@ export class Agent {
     return this.#health;
   }
 
-  get proxy(): ProxyHandle {
+  get proxy(): DataPlane {
+    return this.#supervised.plane;
+  }
+
+  get #supervised(): SupervisedProxy {
     if (this.#proxy === null) throw new Error("the proxy is not open yet");
     return this.#proxy;
   }
@@ -127,7 +134,8 @@ export class Agent {
    * disk), bound listeners. Rejects with an AgentFailure after ten seconds without them.
    */
   async start(): Promise<void> {
-    const { noWait } = this.#options;
+    const { envoy, noWait } = this.#options;
+    if (envoy !== null) this.#envoy = await findEnvoy(envoy);
     this.#adoptStoredIdentity();
     this.#address = await this.#chooseAddress();
     const linked = this.#link.open();
@@ -136,15 +144,16 @@ export class Agent {
     if (this.#link.identity.current === null) await Promise.race([linked, deadline]);
     this.#proxy = await this.#openProxy();
     const identity = this.#link.identity.current;
-    if (identity !== null) this.#proxy.setIdentity(identity);
-    if (!this.#options.ephemeral) await this.#openDns(this.#proxy);
+    const { kind, plane } = this.#proxy;
+    if (identity !== null) plane.setIdentity(identity);
+    if (!this.#options.ephemeral && kind === "builtin") await this.#openDns(plane);
     void this.#serve(linked);
     await this.#loadUnlessFresh(noWait ? 0 : freshPatienceMs);
-    const { ready } = this.#proxy;
+    const { ready } = plane;
     await Promise.race([ready, this.#failed.promise, deadline]);
-    if (noWait || this.#proxy.isReady) return;
+    if (noWait || plane.isReady) return;
     if (this.#load()) await Promise.race([ready, this.#after(loadedPatienceMs)]);
-    if (this.#proxy.isReady) return;
+    if (plane.isReady) return;
     const hasIdentity = this.#link.identity.current !== null;
     throw lateFailure(this.#options, hasIdentity, this.#link.lastError);
   }
@@ -191,7 +200,7 @@ export class Agent {
   async leave(drainMs: number): Promise<void> {
     this.#monitor?.close();
     await this.deregister("stopping");
-    await this.#proxy?.drain(drainMs);
+    await this.#proxy?.plane.drain(drainMs);
     this.#sendLoad();
   }
 
@@ -210,7 +219,7 @@ export class Agent {
     this.#sendLoad();
     this.#loadTimer?.cancel();
     this.#link.close();
-    await Promise.all([this.#proxy?.handOver(drainMs), this.#dns?.drained(drainMs)]);
+    await Promise.all([this.#proxy?.plane.handOver(drainMs), this.#dns?.drained(drainMs)]);
   }
 
   /** Another process answers DNS questions from now on, or (false) does not: it did not come up. */
@@ -229,10 +238,10 @@ export class Agent {
     this.#monitor?.close();
     this.#report.close();
     this.#loadTimer?.cancel();
-    this.#xds?.close();
+    this.#proxy?.unlink();
     this.#link.close();
     this.#dns?.close();
-    await this.#proxy?.close();
+    await this.#proxy?.plane.close();
   }
 
   #adoptStoredIdentity(): void {
@@ -252,11 +261,11 @@ export class Agent {
     return (await localAddressTowards(host, port)) ?? "127.0.0.1";
   }
 
-  async #openProxy(): Promise<ProxyHandle> {
+  async #openProxy(): Promise<SupervisedProxy> {
     const options = this.#options;
     const spiffeId = this.#link.identity.current?.spiffeId;
     const addresses = proxyAddresses(options, this.#address, this.#lastInbound());
-    const proxy = await openProxy({
+    const proxy = await this.#open({
       runtime: this.#runtime,
       workload: {
         namespace: options.namespace,
@@ -277,13 +286,14 @@ export class Agent {
     }).catch((error: unknown) => {
       throw unusableAddress(error, this.#address);
     });
-    const moved = options.handover == null ? movedPorts(addresses, proxy.ports) : [];
+    const { ports } = proxy.plane;
+    const moved = options.handover == null ? movedPorts(addresses, ports) : [];
     for (const { got, wanted, what } of moved) {
       this.#runtime.log.info(`port ${wanted} is taken and was replaced`, { what, port: got });
     }
     if (this.#folder !== null) {
-      this.#keep("ports.json", Buffer.from(JSON.stringify(proxy.ports.inbound)));
-      proxy.onSnapshot((bytes) => {
+      this.#keep("ports.json", Buffer.from(JSON.stringify(ports.inbound)));
+      proxy.plane.onSnapshot((bytes) => {
         this.#keep("snapshot.bin", bytes);
         this.#report.changed();
       });
@@ -302,7 +312,21 @@ export class Agent {
     await this.#dns?.begin();
   }
 
-  async #openDns(names: ProxyHandle): Promise<void> {
+  async #open(options: ProxyOptions): Promise<SupervisedProxy> {
+    const link: ProxyLink = {
+      connect: () => this.#link.connectXds(),
+      nodeOf: (kind, ports) => nodeOf(this.#options, this.workload, kind, ports),
+    };
+    const binary = this.#envoy;
+    const folder = this.#folder;
+    if (binary === null || folder === null) {
+      return await openBuiltin(options, this.#options.weftVersion, link);
+    }
+    const stored = folder.read("snapshot.bin");
+    return await openEnvoy({ proxy: options, binary, folder: folder.dir, link, stored });
+  }
+
+  async #openDns(names: DataPlane): Promise<void> {
     const { namespace, nameServers, port } = this.#options;
     this.#dns = await openWorkloadDns({
       runtime: this.#runtime,
@@ -356,11 +380,11 @@ export class Agent {
         onMessage: (message, send) => this.#onMessage(message, send),
         onLost: (reason) => {
           this.#firstContact.resolve("away");
+          this.#supervised.link(false);
           this.#runtime.log.warn("lost the control plane; serving on", { reason });
         },
       });
       this.#firstContact.resolve("registered");
-      this.#subscribe();
       const report = guarded(this.#runtime.log, "telemetry", () => this.#sendLoad());
       this.#loadTimer = this.#runtime.timers.every(loadPeriodMs, report, { background: true });
     } catch (error) {
@@ -370,34 +394,13 @@ export class Agent {
     }
   }
 
-  #subscribe(): void {
-    const options = this.#options;
-    const { ports, xdsHandler } = this.proxy;
-    this.#xds = createXdsClient({
-      runtime: this.#runtime,
-      node: writeNode({
-        namespace: options.namespace,
-        workload: this.workload,
-        serviceAccount: options.serviceAccount,
-        cluster: options.service,
-        kind: "builtin",
-        version: options.weftVersion,
-        ports: declaredPorts(options, ports.inbound),
-      }),
-      connect: () => this.#link.connectXds(),
-      handler: xdsHandler,
-      held: this.proxy.heldVersions(),
-      backoff: xdsBackoff,
-    });
-    this.proxy.attach(this.#xds);
-  }
-
   #onRegistered(registered: Registered): void {
     for (const warning of registered.warnings) this.#runtime.log.warn(warning);
     this.#runtime.log.info("registered", {
       workload: `${registered.namespace}/${registered.workload}`,
       address: this.#address,
     });
+    this.#supervised.link(true);
     this.#report.registered();
     if (this.#monitor !== null || this.#options.port === null) {
       this.#link.send(this.#healthMessage());
@@ -405,10 +408,11 @@ export class Agent {
   }
 
   #proxyStatus(): ProxyStatus {
-    const { configVersion, ports } = this.proxy;
+    const { kind, plane, version } = this.#supervised;
+    const { configVersion, ports } = plane;
     return {
-      kind: "builtin",
-      version: this.#options.weftVersion,
+      kind,
+      version,
       configVersion,
       adminPort: ports.admin,
       metricsPort: ports.metrics,
@@ -454,7 +458,7 @@ export class Agent {
   }
 
   #sendLoad(): void {
-    const rows = this.#proxy?.takeLoad() ?? [];
+    const rows = this.#proxy?.plane.takeLoad() ?? [];
     if (rows.length === 0) return;
     this.#link.send({
       message: { $case: "load", load: { intervalMs: loadPeriodMs, rows } },
@@ -462,7 +466,7 @@ export class Agent {
   }
 
   #useIdentity(identity: Identity): void {
-    this.#proxy?.setIdentity(identity);
+    this.#proxy?.plane.setIdentity(identity);
     this.#keep("identity.json", encodeIdentity(identity));
   }
 

@@ -12,7 +12,7 @@ export function claimFolder(options: AgentOptions): WorkloadFolder {
       dataDir: options.dataDir,
       namespace: options.namespace,
       service: options.service,
-      fingerprint: `${options.version}|${options.port ?? ""}|${options.serviceAccount}|${options.control}`,
+      fingerprint: fingerprintOf(options),
       letters: () => fiveLetters(options.runtime),
       nowMs: options.runtime.clock.nowMs(),
     });
@@ -25,6 +25,13 @@ export function claimFolder(options: AgentOptions): WorkloadFolder {
       { cause: error },
     );
   }
+}
+
+function fingerprintOf(options: AgentOptions): string {
+  const { control, envoy, port, serviceAccount, version } = options;
+  const parts = [version, port ?? "", serviceAccount, control];
+  // What is kept for an Envoy is of no use to the built-in proxy.
+  return [...parts, ...(envoy === null ? [] : ["envoy"])].join("|");
 }
 
 /** Kubernetes' alphabet for generated names: no vowels, so no words. */

@@ -15,7 +15,10 @@ export type AgentErrorCode =
   | "address-unusable"
   | "capture-forbidden"
   | "capture-unavailable"
-  | "capture-failed";
+  | "capture-failed"
+  | "envoy-not-found"
+  | "envoy-not-started"
+  | "proxy-unsupported";
 
 export class AgentFailure extends Error {
   readonly code: AgentErrorCode;
@@ -56,6 +59,14 @@ export function lateFailure(
     "control-unreachable",
     `no control plane at ${control} after 10 s${why}`,
     `Start one with \`weft up\`, or name it with --control${anyway}.`,
+  );
+}
+
+export function captureByEnvoy(): AgentFailure {
+  return new AgentFailure(
+    "proxy-unsupported",
+    "--transparent is for the built-in proxy: an Envoy here takes no captured connections",
+    "Leave out --proxy envoy, or --transparent.",
   );
 }
 

@@ -16,6 +16,14 @@ export interface UpstreamOption {
   readonly port: number | null;
 }
 
+/** `--proxy envoy`. */
+export interface EnvoyOptions {
+  /** `--envoy-path`. */
+  readonly file: string | null;
+  /** Where else it is looked for. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
 export interface AgentOptions {
   readonly runtime: Runtime;
   readonly dataDir: string;
@@ -40,6 +48,8 @@ export interface AgentOptions {
   readonly memoryLimitBytes: number;
   /** Start the program without waiting for SVID and snapshot. */
   readonly noWait: boolean;
+  /** The real Envoy in the built-in proxy's place; null: the built-in one. */
+  readonly envoy: EnvoyOptions | null;
   /** `--transparent`; null: programs reach the mesh by proxy variables and loopback ports. */
   readonly capture: CaptureOptions | null;
   /** What the capture found out: the program can be shown its callers' addresses. Default false. */

@@ -9,6 +9,7 @@ const options = {
   upstreams: [],
   ephemeral: false,
   capture: null,
+  envoy: null,
 } as const;
 
 test("the usual ports; inbound, metrics and readiness where peers reach the workload", () => {

@@ -27,6 +27,7 @@ const options: AgentOptions = {
   noWait: false,
   ephemeral: false,
   capture: null,
+  envoy: null,
   explain: false,
   labels: { team: "a", "weft.dev/service": "another" },
   locality: { region: "eu", zone: "eu-1" },

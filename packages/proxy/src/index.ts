@@ -4,6 +4,7 @@ export type {
   ExplainedAttempt,
   ExplainedPolicy,
   CaptureAddresses,
+  DataPlane,
   Explanation,
   InboundAddress,
   ListenAddress,
@@ -21,4 +22,5 @@ export type {
   ProxyWorkload,
   UpstreamAddress,
 } from "./handle.ts";
+export { decodeSnapshot, encodeSnapshot } from "./config/snapshot.ts";
 export { openProxy } from "./main.ts";

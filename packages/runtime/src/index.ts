@@ -31,6 +31,8 @@ export {
   systemTimers,
 } from "./system.ts";
 export { InFlight } from "./drain.ts";
+export { askUnixSocket, type UnixQuestion, type UnixAnswer } from "./unix-http.ts";
+export { type ReservedPort, reservePort } from "./reserved-port.ts";
 export {
   type AcceptOptions,
   acceptConnections,

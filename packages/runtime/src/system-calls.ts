@@ -42,6 +42,7 @@ export interface SystemNumbers {
   readonly datagramSocket: number;
   readonly socketLevel: number;
   readonly reuseAddress: number;
+  readonly reusePort: number;
   /** FIOCLEX: children must not inherit a listening socket, or the port outlives us. */
   readonly closeOnExec: bigint;
   /** FIONCLEX. */
@@ -64,6 +65,7 @@ export const systemNumbers: SystemNumbers = {
   datagramSocket: 2,
   socketLevel: isDarwin ? 0xffff : 1,
   reuseAddress: isDarwin ? 4 : 2,
+  reusePort: isDarwin ? 0x200 : 15,
   closeOnExec: isDarwin ? 0x20006601n : 0x5451n,
   keepOnExec: isDarwin ? 0x20006602n : 0x5450n,
   ipLevel: 0,

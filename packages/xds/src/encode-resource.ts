@@ -12,10 +12,14 @@ export function encodeResource(
   name: string,
   message: Uint8Array,
 ): EncodedResource {
-  // google.protobuf.Any: type_url = 1, value = 2.
-  const any = new BinaryWriter().uint32(10).string(typeUrl).uint32(18).bytes(message).finish();
+  const any = encodeAny(typeUrl, message);
   const version = createHash("sha256").update(any).digest("base64url").slice(0, 16);
   return { name, version, any };
+}
+
+/** google.protobuf.Any: type_url = 1, value = 2. */
+export function encodeAny(typeUrl: string, message: Uint8Array): Uint8Array {
+  return new BinaryWriter().uint32(10).string(typeUrl).uint32(18).bytes(message).finish();
 }
 
 /** Resources by name, in the order given. */

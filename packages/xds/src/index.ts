@@ -15,6 +15,12 @@ export {
   refuseNode,
   writeNode,
 } from "./node.ts";
+export {
+  createXdsRelay,
+  type HeldResources,
+  type XdsRelay,
+  type XdsRelayOptions,
+} from "./relay.ts";
 export { type ResourceType, resourceTypeOf, resourceTypes, typeUrls } from "./resource-types.ts";
 export {
   createXdsServer,

@@ -2,7 +2,7 @@
 // program beside it does without when no port can be had.
 
 import { readFileSync } from "node:fs";
-import type { ProxyHandle } from "@weft/proxy";
+import type { DataPlane } from "@weft/proxy";
 import type { Inheritance, Runtime } from "@weft/runtime";
 import { type Dns, openDns } from "./dns.ts";
 import { type NameServer, parseResolvConf } from "./resolv-conf.ts";
@@ -10,7 +10,7 @@ import type { AddressMode, KeptName } from "./virtual-addresses.ts";
 
 export interface WorkloadDnsOptions {
   readonly runtime: Runtime;
-  readonly proxy: ProxyHandle;
+  readonly proxy: DataPlane;
   readonly mode: AddressMode;
   readonly workload: string;
   readonly domain: string;

@@ -2,11 +2,12 @@
 // untouched, ended politely, then firmly. A guard ends it when this process is killed. After a hot
 // upgrade it is adopted: it runs on, and this process, which is still its parent, reaps it.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { childEnd, descriptorOf, type Runtime, sealDescriptors, type Timer } from "@weft/runtime";
 import type { RunningProgram } from "../upgrade/handover.ts";
 import { findExecutable } from "./executable.ts";
+import { startGuard } from "./group-guard.ts";
 
 export interface ProgramEntry {
   /** A command that becomes the one given after it; empty: none. */
@@ -191,25 +192,6 @@ function startLeader(options: ProgramOptions): Leader {
 function signalName(number: number): NodeJS.Signals {
   const found = Object.entries(constants.signals).find(([, value]) => value === number);
   return (found?.[0] ?? "SIGKILL") as NodeJS.Signals;
-}
-
-/**
- * A shell that waits for the end of a pipe only this process holds: when this process dies, even by
- * KILL, the pipe closes and the program's group gets TERM. It costs one idle `sh`.
- */
-function startGuard(groupId: number): ChildProcess {
-  const guard = spawn(
-    "/bin/sh",
-    ["-c", 'read -r _; kill -TERM "-$1" 2>/dev/null', "weft-guard", String(groupId)],
-    {
-      stdio: ["pipe", "ignore", "ignore"],
-      detached: true,
-      env: {},
-    },
-  );
-  guard.on("error", () => {});
-  guard.unref();
-  return guard;
 }
 
 /** As execvp(3) looks for it. */

@@ -41,6 +41,7 @@ export class Upgrade {
   readonly #drainMs: number;
   readonly #program: Program | null;
   readonly #capture: Capture | null;
+  readonly #obstacle: string | null;
   #bridge: ChildProcess | null = null;
   #lifeline: Lifeline | null = null;
   #isUnderWay = false;
@@ -54,6 +55,8 @@ export class Upgrade {
     drainMs: number;
     program: Program | null;
     capture: Capture | null;
+    /** Why it cannot be; null when it can. */
+    obstacle: string | null;
   }) {
     this.#runtime = parts.runtime;
     this.#options = parts.options;
@@ -62,6 +65,7 @@ export class Upgrade {
     this.#drainMs = parts.drainMs;
     this.#program = parts.program;
     this.#capture = parts.capture;
+    this.#obstacle = parts.obstacle;
   }
 
   /** Begins one unless one is under way; `waitFor` is the rest of the one before. */
@@ -69,8 +73,8 @@ export class Upgrade {
     const { log } = this.#runtime;
     if (this.#isUnderWay) return log.warn("an upgrade is under way already");
     const folder = this.#agent.folder;
-    if (!canReplaceProcess() || folder === null) {
-      const reason = "this Node has no FFI or no execve";
+    if (!canReplaceProcess() || folder === null || this.#obstacle !== null) {
+      const reason = this.#obstacle ?? "this Node has no FFI or no execve";
       const fields = { code: "upgrade-impossible", reason };
       return log.error("cannot upgrade in place; restart instead", fields);
     }

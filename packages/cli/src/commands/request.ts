@@ -106,6 +106,7 @@ async function send(
     memoryLimitBytes: 0,
     noWait: false,
     capture: null,
+    envoy: null,
     ephemeral: true,
     explain: true,
     labels: {},

@@ -121,7 +121,10 @@ test("meshed endpoints are dialled with mutual TLS and expected by their SPIFFE 
   assert.equal(tls.sni, "catalog.shop.svc.cluster.local");
   assert.deepEqual(tls.commonTlsContext?.alpnProtocols, ["h2", "http/1.1"]);
   const own = tls.commonTlsContext?.tlsCertificateSdsSecretConfigs;
-  assert.deepEqual(own, [{ name: "workload", sdsConfig: undefined }]);
+  assert.deepEqual(
+    own?.map(({ name, sdsConfig }) => [name, sdsConfig?.configSourceSpecifier?.$case]),
+    [["workload", "apiConfigSource"]],
+  );
   assert.deepEqual(identitiesOf(found), [
     "spiffe://weft.local/ns/shop/sa/batch",
     "spiffe://weft.local/ns/shop/sa/catalog",

@@ -147,8 +147,11 @@ test("TLS demands a certificate of the mesh and shows our own", () => {
   assert.equal(context.requireClientCertificate, true);
   const tls = context.commonTlsContext;
   assert.deepEqual(
-    tls?.tlsCertificateSdsSecretConfigs.map(({ name, sdsConfig }) => [name, sdsConfig]),
-    [["workload", undefined]],
+    tls?.tlsCertificateSdsSecretConfigs.map(({ name, sdsConfig }) => [
+      name,
+      sdsConfig?.configSourceSpecifier?.$case,
+    ]),
+    [["workload", "apiConfigSource"]],
   );
   const validation = tls?.validationContextType;
   assert.equal(validation?.$case, "validationContextSdsSecretConfig");

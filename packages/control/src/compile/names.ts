@@ -13,6 +13,9 @@ export const PASSTHROUGH_CLUSTER = "passthrough";
 /** The same for Envoys, which look the names up. */
 export const FORWARD_CLUSTER = "passthrough-by-name";
 
+/** What an Envoy's bootstrap calls the agent beside it. */
+export const AGENT_CLUSTER = "agent";
+
 export const OUTBOUND_LISTENER = "outbound";
 
 /** The secrets: the agent holds `workload`, the control plane sends `bundle`. */

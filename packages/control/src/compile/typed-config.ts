@@ -2,11 +2,15 @@
 // has equal bytes.
 
 import type { SdsSecretConfig } from "@weft/xds/messages/envoy/extensions/transport_sockets/tls/v3/secret.js";
-import { ConfigSource } from "@weft/xds/messages/envoy/config/core/v3/config_source.js";
+import {
+  ApiConfigSource_ApiType,
+  ConfigSource,
+} from "@weft/xds/messages/envoy/config/core/v3/config_source.js";
 import { Metadata } from "@weft/xds/messages/envoy/config/core/v3/base.js";
 import { Address } from "@weft/xds/messages/envoy/config/core/v3/address.js";
 import type { Any } from "@weft/xds/messages/google/protobuf/any.js";
 import type { Duration } from "@weft/xds/messages/google/protobuf/duration.js";
+import { AGENT_CLUSTER } from "./names.ts";
 
 /** What can stand in `metadata.filter_metadata["dev.weft"]`. */
 export type MetadataValue =
@@ -52,8 +56,24 @@ export const fromAds: ConfigSource = ConfigSource.fromPartial({
   resourceApiVersion: 2,
 });
 
-/** A secret by name: sent by the control plane, or, without a source, held by the agent. */
-export function secretNamed(name: string, source: ConfigSource | undefined): SdsSecretConfig {
+/** Of the agent beside the proxy, which an Envoy's bootstrap knows as a cluster. */
+export const fromAgent: ConfigSource = ConfigSource.fromPartial({
+  configSourceSpecifier: {
+    $case: "apiConfigSource",
+    apiConfigSource: {
+      apiType: ApiConfigSource_ApiType.DELTA_GRPC,
+      transportApiVersion: 2,
+      setNodeOnFirstMessageOnly: true,
+      grpcServices: [
+        { targetSpecifier: { $case: "envoyGrpc", envoyGrpc: { clusterName: AGENT_CLUSTER } } },
+      ],
+    },
+  },
+  resourceApiVersion: 2,
+});
+
+/** A secret by name. */
+export function secretNamed(name: string, source: ConfigSource): SdsSecretConfig {
   return { name, sdsConfig: source };
 }
 

@@ -18,7 +18,7 @@ import {
 import { StringMatcher } from "@weft/xds/messages/envoy/type/matcher/v3/string.js";
 import type { Protocol } from "../model/protocol.ts";
 import { BUNDLE_SECRET, WORKLOAD_SECRET } from "./names.ts";
-import { fromAds, secretNamed, typed } from "./typed-config.ts";
+import { fromAds, fromAgent, secretNamed, typed } from "./typed-config.ts";
 
 const TLS_SOCKET = "envoy.transport_sockets.tls";
 const TLS_TYPES = "envoy.extensions.transport_sockets.tls.v3";
@@ -73,7 +73,7 @@ export function downstreamTls(protocol: Protocol): TransportSocket {
     requireClientCertificate: true,
     commonTlsContext: {
       alpnProtocols: protocol === "tcp" ? [] : HTTP_ALPN,
-      tlsCertificateSdsSecretConfigs: [secretNamed(WORKLOAD_SECRET, undefined)],
+      tlsCertificateSdsSecretConfigs: [secretNamed(WORKLOAD_SECRET, fromAgent)],
       validationContextType: {
         $case: "validationContextSdsSecretConfig",
         validationContextSdsSecretConfig: secretNamed(BUNDLE_SECRET, fromAds),
@@ -90,7 +90,7 @@ function upstreamTls(expected: UpstreamExpectations, protocol: Protocol): Transp
     sni,
     commonTlsContext: {
       alpnProtocols: upstreamAlpn(protocol, expected.requireMtls || expected.isAllMtls),
-      tlsCertificateSdsSecretConfigs: [secretNamed(WORKLOAD_SECRET, undefined)],
+      tlsCertificateSdsSecretConfigs: [secretNamed(WORKLOAD_SECRET, fromAgent)],
       validationContextType: {
         $case: "combinedValidationContext",
         combinedValidationContext: {

@@ -10,6 +10,12 @@ export {
   openGrpcChannel,
   type ServerTrust,
 } from "./channel.ts";
+export {
+  type LocalGrpcServer,
+  type LocalGrpcServerOptions,
+  type LocalHandlers,
+  openLocalGrpcServer,
+} from "./local-server.ts";
 export { spiffeIdOf } from "./spiffe-id.ts";
 export {
   type AgentStream,

@@ -43,6 +43,13 @@ export const sotwAds: Method<Uint8Array, Uint8Array> = {
   down: bytes,
 };
 
+/** Secrets alone, on a stream of their own. */
+export const deltaSecrets: Method<Uint8Array, Uint8Array> = {
+  path: "/envoy.service.secret.v3.SecretDiscoveryService/DeltaSecrets",
+  up: bytes,
+  down: bytes,
+};
+
 export const attach: Method<AgentMessage, ControlMessage> = {
   path: "/weft.v1.Agents/Attach",
   up: agentMessage,
