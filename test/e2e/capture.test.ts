@@ -195,6 +195,9 @@ test("capture: two workloads and a bystander", { timeout: 180_000 }, async (cont
       const [left] = await captures(b);
       assert.equal(left?.state, "gone");
       if (remove === "by command") {
+        const said = await b.run(weftBin, ["check"]);
+        const line = `capture ${left.table}: was left by agent ${agent.pid}, which is gone.`;
+        assert.ok(said.stdout.includes(`warning ${line}`), said.stdout);
         const { stdout } = await b.run(weftBin, ["capture", "remove"]);
         assert.equal(stdout, `${left.table} removed\n`);
       } else {

@@ -3,7 +3,7 @@
 // them away.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { canReplaceProcess } from "@weft/runtime";
@@ -17,7 +17,7 @@ import {
   traces,
 } from "../harness/captured.ts";
 import type { LoadOptions } from "../harness/load.ts";
-import { nodeBin, root } from "../harness/mesh.ts";
+import { nodeBin, root, weftBin } from "../harness/mesh.ts";
 import { type Host, openHosts } from "../harness/namespaces.ts";
 import { eventually, type Started } from "../harness/processes.ts";
 
@@ -104,9 +104,15 @@ test("captured workloads are upgraded under load", { timeout: 120_000, skip }, a
   for (const one of [web, catalog]) one.child.kill("SIGUSR2");
   await web.printed(/the new process serves; this one drains/);
   assert.doesNotMatch(idle.output(), /closed/, "idle, and not closed");
-  assert.deepEqual(
-    (await captures(b)).map(({ pid, state }) => [pid, state]),
-    [[web.pid, "running"]],
+  const [ours] = await captures(b);
+  assert.deepEqual([ours?.pid, ours?.state], [web.pid, "running"]);
+  const { stdout: said } = await b.run(weftBin, ["check"]);
+  assert.match(
+    said,
+    new RegExp(
+      `^ok +capture ${ours?.table}: agent ${web.pid} is being upgraded; ${ours?.bridgePid} serves`,
+      "m",
+    ),
   );
   await idle.printed(/closed by the peer/);
   assert.ok(performance.now() - begunMs >= drainMs, "an idle connection stays for the drain time");
@@ -131,10 +137,16 @@ test("captured workloads are upgraded under load", { timeout: 120_000, skip }, a
   await context.test("what the new process owns goes with it", async () => {
     const toWeb = await called(hub, catalogAt, "http://web/who");
     assert.deepEqual([toWeb.identity, toWeb.remote], [identityOf("catalog"), a.v4]);
+    // One of them in the middle of its next upgrade: the bridge goes as well.
+    web.child.kill("SIGUSR2");
+    const bridgePid = await eventually("it is being upgraded again", async () => {
+      return (await captures(b))[0]?.bridgePid || null;
+    });
     for (const [host, one] of [[a, catalog] as const, [b, web] as const]) {
       one.child.kill("SIGKILL");
       await eventually("the rules are gone", async () => (await traces(host)).length === 0 || null);
     }
+    await eventually("the bridge has gone", () => !existsSync(`/proc/${bridgePid}`) || null);
     const direct = await called(b, "http://127.0.0.1:8081", `http://${b.v4}:8081/who`);
     assert.equal(direct.isProxied, false);
   });

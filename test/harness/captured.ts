@@ -32,6 +32,7 @@ export interface Captures {
     readonly table: string;
     readonly pid: number;
     readonly state: string;
+    readonly bridgePid: number;
     readonly rules: string;
   }[];
 }

@@ -5,6 +5,7 @@ import { rmdirSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { findIp, removeClientRoute } from "./client-route.ts";
 import { type CaptureMark, type OwnerState, ownNumber, ownerState, parseMark } from "./mark.ts";
+import { findBridge } from "../upgrade/find-bridge.ts";
 import { runNft } from "./nft.ts";
 import { deleteScript, tablePrefix } from "./rule-set.ts";
 
@@ -12,6 +13,8 @@ export interface CaptureTable {
   readonly table: string;
   readonly pid: number;
   readonly state: OwnerState;
+  /** Serves in a hot upgrade while the agent becomes another program; 0: none is under way. */
+  readonly bridgePid: number;
   /** `program`: one program's sockets; `everyone`: the whole network namespace. */
   readonly scope: string;
   readonly outboundPort: number;
@@ -37,7 +40,8 @@ export function listTables(nft: string): CaptureTable[] {
     // Removed since: that is what was wanted.
     if (!listed.isOk) continue;
     const read = readTable(table, listed.output, ownerState);
-    if (read !== null) found.push(read);
+    if (read === null) continue;
+    found.push({ ...read, bridgePid: read.state === "running" ? findBridge(read.pid) : 0 });
   }
   return found;
 }
@@ -47,7 +51,7 @@ export function readTable(
   table: string,
   rules: string,
   stateOf: (mark: CaptureMark) => OwnerState,
-): CaptureTable | null {
+): Omit<CaptureTable, "bridgePid"> | null {
   const mark = parseMark(/^\s*comment "([^"]*)"/m.exec(rules)?.[1] ?? "");
   if (mark === null) return null;
   const outbound = chainOf(rules, "outbound");

@@ -112,7 +112,7 @@ function tableOf(items: readonly CaptureTable[]): string {
     ["TABLE", "AGENT", "PID", "CAPTURES", "INBOUND", "OUTBOUND", "DNS", "EXCLUDED"],
     items.map((item) => [
       item.table,
-      item.state,
+      item.bridgePid === 0 ? item.state : `upgrading, ${item.bridgePid} serves`,
       String(item.pid),
       item.scope,
       item.inboundPorts === "" ? "-" : `${item.inboundPorts} -> ${item.inboundPort}`,

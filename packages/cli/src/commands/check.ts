@@ -1,6 +1,7 @@
 // `weft check`: is everything as it should be? Each finding names the thing and the fix; exit 1
 // when one fails.
 
+import type { CaptureTable } from "@weft/agent";
 import { kinds, type Workload } from "@weft/api";
 import type { Command } from "commander";
 import { type Colours, coloursFor } from "../colours.ts";
@@ -54,12 +55,34 @@ async function examine(context: CliContext, flags: ApiFlags): Promise<Finding[]>
 
 /** What this host lacks for `--transparent`, and how to grant it. */
 async function captureFindings(): Promise<Finding[]> {
-  const { captureRequirements } = await import("@weft/agent");
-  return captureRequirements().map((row) => ({
-    name: `capture (${row.name})`,
-    status: row.isMet ? "ok" : "warning",
-    message: row.isMet ? row.message : `${row.message}. ${row.grant}`,
-  }));
+  const { captureRequirements, findNft, listTables } = await import("@weft/agent");
+  const found = captureRequirements().map(
+    (row): Finding => ({
+      name: `capture (${row.name})`,
+      status: row.isMet ? "ok" : "warning",
+      message: row.isMet ? row.message : `${row.message}. ${row.grant}`,
+    }),
+  );
+  const nft = findNft();
+  // Without the right to look, the row about rights has said so.
+  const mayLook = found.every(({ name, status }) => name !== "capture (rights)" || status === "ok");
+  if (nft !== null && mayLook) found.push(...listTables(nft).map(captureFinding));
+  return found;
+}
+
+/** A capture in force on this host, and whose it is. */
+function captureFinding({ bridgePid, pid, state, table }: CaptureTable): Finding {
+  const name = `capture ${table}`;
+  if (state === "gone") {
+    const message = `was left by agent ${pid}, which is gone. Remove it with: weft capture remove`;
+    return { name, status: "warning", message };
+  }
+  if (bridgePid !== 0) {
+    const message = `agent ${pid} is being upgraded; ${bridgePid} serves until it is back`;
+    return { name, status: "ok", message };
+  }
+  const where = state === "elsewhere" ? "is of another process namespace" : "runs";
+  return { name, status: "ok", message: `agent ${pid} ${where}` };
 }
 
 async function meshFindings(context: CliContext, flags: ApiFlags): Promise<Finding[]> {
