@@ -35,6 +35,8 @@ export interface Drainable {
    * connection whose protocol cannot say goodbye (HTTP/1) stays until its next response.
    */
   drain(keepsIdle: boolean): void;
+  /** Told to go when it is that old or, by a share of its own, nearly. */
+  retireIfOlder(nowMs: number, ageMaxMs: number): void;
   /** How it came in; null while that is not known. */
   readonly entry: Entry | null;
   /** It says goodbye (HTTP/2's two GOAWAYs), which takes a round trip. */

@@ -17,6 +17,7 @@ import {
 } from "@weft/runtime";
 import { clustersOf, endpointsOf, listenersOf, routesOf } from "./admin-views.ts";
 import { Current } from "./config/current.ts";
+import { retireOld } from "./connection-age.ts";
 import { H2Downstream } from "./downstream/h2.ts";
 import type { Entry } from "./exchange/exchange.ts";
 import { fixedHostOf } from "./exchange/fixed-host.ts";
@@ -58,6 +59,7 @@ function main(): void {
       const nowMs = runtime.clock.monotonicMs();
       thread.current.sweep(nowMs);
       thread.refusals.sweep(nowMs);
+      retireOld(thread, nowMs);
       if (thread.overload !== OverloadLevel.None) collectGarbage();
       if (hasNews(thread)) post({ kind: "report", id: 0, report: report(thread) });
     },

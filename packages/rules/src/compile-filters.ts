@@ -36,6 +36,8 @@ const managerFields: ReadonlySet<string> = new Set([
   "preserveExternalRequestId",
 ]);
 
+const commonFields: ReadonlySet<string> = new Set(["idleTimeout", "maxConnectionDuration"]);
+
 const certificateHeaders: ReadonlyMap<number, ClientCertificateHeader> = new Map<
   number,
   ClientCertificateHeader
@@ -58,7 +60,7 @@ export function compileHttpManager(bytes: Uint8Array, scope: Scope): HttpRow | n
   refuseHttpFilters(message.httpFilters, scope);
   const common = message.commonHttpProtocolOptions;
   const commonAt = scope.at("common_http_protocol_options");
-  if (common !== undefined) commonAt.refuseOthers(common, new Set(["idleTimeout"]));
+  if (common !== undefined) commonAt.refuseOthers(common, commonFields);
   const specifier = message.routeSpecifier;
   let routesName: string | null = null;
   let routes = null;
@@ -89,6 +91,11 @@ export function compileHttpManager(bytes: Uint8Array, scope: Scope): HttpRow | n
       message.streamIdleTimeout,
       streamIdleTimeoutMsDefault,
       scope.at("stream_idle_timeout"),
+    ),
+    connectionAgeMaxMs: limitMs(
+      common?.maxConnectionDuration,
+      null,
+      commonAt.at("max_connection_duration"),
     ),
     requestTimeoutMs: limitMs(message.requestTimeout, null, scope.at("request_timeout")),
     requestHeadersTimeoutMs: limitMs(

@@ -122,6 +122,8 @@ export class HttpRow {
   /** Null: no limit. */
   readonly idleTimeoutMs: number | null;
   readonly streamIdleTimeoutMs: number | null;
+  /** A connection that is older is told to go; null: no limit. */
+  readonly connectionAgeMaxMs: number | null;
   readonly requestTimeoutMs: number | null;
   readonly requestHeadersTimeoutMs: number | null;
   /** Null: the codec's default. */
@@ -138,6 +140,7 @@ export class HttpRow {
     this.mergeSlashes = fields.mergeSlashes;
     this.idleTimeoutMs = fields.idleTimeoutMs;
     this.streamIdleTimeoutMs = fields.streamIdleTimeoutMs;
+    this.connectionAgeMaxMs = fields.connectionAgeMaxMs;
     this.requestTimeoutMs = fields.requestTimeoutMs;
     this.requestHeadersTimeoutMs = fields.requestHeadersTimeoutMs;
     this.requestHeadersBytesMax = fields.requestHeadersBytesMax;

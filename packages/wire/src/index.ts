@@ -19,14 +19,6 @@ export {
   writeTrailerFrame,
 } from "./grpc/web.ts";
 export {
-  type GrpcMessageSink,
-  GrpcMessageReader,
-  GrpcReadStatus,
-  grpcFlag,
-  grpcHeadBytes,
-  writeGrpcHead,
-} from "./grpc/message.ts";
-export {
   appendHeader,
   hasHeader,
   type HeaderList,

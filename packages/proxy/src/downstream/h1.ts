@@ -21,6 +21,7 @@ import {
   writeLastChunk,
   writeResponseHead,
 } from "@weft/wire";
+import { ageShare } from "../connection-age.ts";
 import { connect } from "../exchange/connect.ts";
 import type { DetachedSocket, Downstream, Entry, Exchange } from "../exchange/exchange.ts";
 import * as pipeline from "../exchange/pipeline.ts";
@@ -71,6 +72,8 @@ export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drain
   #stash: Buffer = nothing;
   #isFeeding = false;
   readonly #isOutbound: boolean;
+  readonly #openedAtMs: number;
+  readonly #ageShare: number;
   #isConnect = false;
   #isDetached = false;
   #isDraining = false;
@@ -90,6 +93,8 @@ export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drain
     this.entry = entry;
     this.#parser = new RequestParser(options);
     this.#isOutbound = entry.listenerName === "outbound";
+    this.#openedAtMs = entry.thread.clock.monotonicMs();
+    this.#ageShare = ageShare(entry.thread.random.next());
     this.#watchdog = new Watchdog(
       this,
       entry.thread,
@@ -120,6 +125,11 @@ export class H1Downstream implements SocketOwner, RequestSink, Downstream, Drain
     // The thread drains too: the next response says Connection: close. Whoever has just connected
     // is about to ask, and would not take an end for a reason to try again.
     if (!keepsIdle && !this.#isUnused) this.endIdle();
+  }
+
+  /** The next response says so: an idle connection may just be taken for another request. */
+  retireIfOlder(nowMs: number, ageMaxMs: number): void {
+    if (nowMs - this.#openedAtMs >= ageMaxMs * this.#ageShare) this.#isDraining = true;
   }
 
   /** Closes it now, or after the response that is under way. */

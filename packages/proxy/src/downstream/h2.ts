@@ -28,6 +28,7 @@ import {
   type RequestHead,
   ResponseHead,
 } from "@weft/wire";
+import { ageShare } from "../connection-age.ts";
 import type { Entry, Exchange } from "../exchange/exchange.ts";
 import * as pipeline from "../exchange/pipeline.ts";
 import type { StreamOwner } from "../tcp/stream-socket.ts";
@@ -60,11 +61,15 @@ export class H2Downstream implements Http2Sink, Drainable, SharedConnection, Tur
   #timer: WheelTimer | null = null;
   #isLingering = false;
   #requestCount = 0;
+  readonly #openedAtMs: number;
+  readonly #ageShare: number;
 
   constructor(socket: ByteSocket, entry: Entry, options: Partial<Http2Options>) {
     this.socket = socket;
     this.entry = entry;
     const idleMs = this.#isOutbound ? programIdleMs : connectionIdleMs;
+    this.#openedAtMs = entry.thread.clock.monotonicMs();
+    this.#ageShare = ageShare(entry.thread.random.next());
     this.#connection = new Http2Connection("server", this, options);
     this.#watchdog = new H2Watchdog(this, entry.thread, idleMs);
     entry.thread.downstreams.add(this);
@@ -115,6 +120,10 @@ export class H2Downstream implements Http2Sink, Drainable, SharedConnection, Tur
     this.#connection.goAwayGently();
     this.#wait(drainRoundTripMs);
     this.#askTurnEnd();
+  }
+
+  retireIfOlder(nowMs: number, ageMaxMs: number): void {
+    if (nowMs - this.#openedAtMs >= ageMaxMs * this.#ageShare) this.drain();
   }
 
   /** Nothing is under way: keeps no more than it must. */

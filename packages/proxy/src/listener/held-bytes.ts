@@ -69,6 +69,8 @@ class HeldBytes implements SocketOwner, Drainable {
     if (!keepsIdle) this.#socket.destroySoon();
   }
 
+  retireIfOlder(): void {}
+
   destroy(): void {
     this.#socket.destroy();
   }

@@ -10,6 +10,7 @@ import {
   type TlsContext,
 } from "@weft/runtime";
 import type { Candidate, ClusterRow, EndpointRow, TransportRow } from "@weft/rules";
+import { ageShare } from "../connection-age.ts";
 import type { StatsCell } from "../telemetry/stats.ts";
 import { Refusal } from "../telemetry/refusals.ts";
 import { Flag } from "../telemetry/response-flags.ts";
@@ -21,9 +22,6 @@ import { Pool } from "./pool.ts";
 
 /** The proxy beside a meshed endpoint closes idle connections then (`downstream/h1.ts`). */
 const proxyIdleMs = 60_000;
-
-/** Connections end by up to this share earlier than they must. */
-const ageSpread = 0.1;
 
 const http1Alpn: readonly string[] = ["http/1.1"];
 const noAlpn: readonly string[] = [];
@@ -188,7 +186,7 @@ export class Endpoint implements Candidate {
   connectionEndsAtMs(nowMs: number): number {
     const { connectionAgeMaxMs } = this.cluster.row;
     if (connectionAgeMaxMs === null) return Number.POSITIVE_INFINITY;
-    return nowMs + connectionAgeMaxMs * (1 - ageSpread * this.thread.random.next());
+    return nowMs + connectionAgeMaxMs * ageShare(this.thread.random.next());
   }
 
   /** Tells outlier detection how an attempt went. */
