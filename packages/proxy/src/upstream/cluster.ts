@@ -11,6 +11,7 @@ import {
   type Picker,
 } from "@weft/rules";
 import type { ClusterDelta } from "../telemetry/stats.ts";
+import { OverloadLevel } from "../overload.ts";
 import type { Thread } from "../thread.ts";
 import { CircuitBreaker } from "./circuit-breaking.ts";
 import { chooseTransport, Endpoint } from "./endpoint.ts";
@@ -32,6 +33,11 @@ export interface ClusterEvents {
  * are dropped when unused.
  */
 const dialledMax = 1000;
+/**
+ * Endpoints looked at in one sweep; more than these take turns. Whether an idle connection may still
+ * serve is judged at its use as well.
+ */
+const sweptMax = 1000;
 
 export class Cluster {
   readonly name: string;
@@ -42,6 +48,8 @@ export class Cluster {
   /** Since the last `takeCounts`. */
   #connectFailures = 0;
   #retries = 0;
+  /** The endpoint that was swept last. */
+  #sweptAt = -1;
   #picker: Picker<Endpoint>;
   #ejected: ReadonlySet<string> = new Set();
   readonly #dialled = new Map<string, Endpoint>();
@@ -140,7 +148,13 @@ export class Cluster {
   }
 
   sweep(nowMs: number): void {
-    for (const endpoint of this.endpoints) endpoint.sweep(nowMs);
+    const { length } = this.endpoints;
+    const isShort = this.thread.overload !== OverloadLevel.None;
+    const count = isShort ? length : Math.min(length, sweptMax);
+    for (let left = count; left > 0; left--) {
+      this.#sweptAt = this.#sweptAt + 1 < length ? this.#sweptAt + 1 : 0;
+      (this.endpoints[this.#sweptAt] as Endpoint).sweep(nowMs);
+    }
     for (const [authority, endpoint] of this.#dialled) {
       endpoint.sweep(nowMs);
       if (endpoint.isUnused) this.#dialled.delete(authority);

@@ -30,13 +30,20 @@ export class LeastRequestPicker<E extends Candidate> implements Picker<E> {
     if (this.size === 1) return best;
     for (let i = 1; i < this.#choiceCount; i++) {
       const other = this.#candidates[this.#drawOther(first)] as E;
-      if (other.activeCount * best.row.weight < best.activeCount * other.row.weight) best = other;
+      if (this.#isLessBusy(other, best)) best = other;
     }
     return best;
   }
 
   pickOther(tried: readonly E[]): E | null {
     return pickUntried(this, this.#candidates, tried, this.#chance);
+  }
+
+  /** Rows of equal weights are not touched: of many endpoints none is in the processor's cache. */
+  #isLessBusy(one: E, than: E): boolean {
+    return this.#line === null
+      ? one.activeCount < than.activeCount
+      : one.activeCount * than.row.weight < than.activeCount * one.row.weight;
   }
 
   #draw(): number {
