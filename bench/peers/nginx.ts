@@ -65,11 +65,11 @@ async function startNginx(options: PeerOptions): Promise<Awaited<ReturnType<Peer
     const isGrpc = topology === "grpc-pair";
     const pass = isGrpc ? grpcProxy : proxy;
     const client = `proxy_ssl_certificate ${certs.cert}; proxy_ssl_certificate_key ${certs.key};
-proxy_ssl_trusted_certificate ${certs.ca}; proxy_ssl_verify on;
+proxy_ssl_trusted_certificate ${certs.ca}; proxy_ssl_verify on; proxy_ssl_verify_depth 2;
 proxy_ssl_name bench; proxy_ssl_protocols TLSv1.2 TLSv1.3; proxy_ssl_session_reuse on;`;
     const server = pass(`127.0.0.1:${inner} ssl`, "origin", `127.0.0.1:${originPort}`).replace(
       "location /",
-      `ssl_certificate ${certs.cert}; ssl_certificate_key ${certs.key}; ssl_client_certificate ${certs.ca}; ssl_verify_client on; location /`,
+      `ssl_certificate ${certs.cert}; ssl_certificate_key ${certs.key}; ssl_client_certificate ${certs.ca}; ssl_verify_client on; ssl_verify_depth 2; location /`,
     );
     pids.push(launch("in", server));
     pids.push(
