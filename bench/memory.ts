@@ -1,8 +1,10 @@
 // `node bench/memory.ts [idle] [connections] [services]`: proportional memory (PSS) of a `weft run`
-// without CMD: idle; per idle connection, plaintext and mutual TLS; and with 1,000 services of ten
-// endpoints each, beside Envoy with the same configuration from the same control plane.
+// without CMD: idle; per idle connection (plaintext, HTTP/2, mutual TLS), soon after the last
+// request and when V8 has given back what the load took; and with 1,000 services of ten endpoints
+// each, beside Envoy with the same configuration from the same control plane.
 
 import { readFileSync } from "node:fs";
+import { connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -14,6 +16,8 @@ import { Mesh, nodeBin, root } from "../test/harness/mesh.ts";
 import { localToken, signIn } from "../test/harness/sign-in.ts";
 
 const settleMs = 8_000;
+/** V8 looks for what it can give back when nothing was allocated for so long. */
+const laterMs = 30_000;
 const serviceCount = 1_000;
 const endpointCount = 10;
 const connectionCounts = [1_000, 5_000];
@@ -44,8 +48,12 @@ async function measureIdle(mesh: Mesh): Promise<void> {
 
 const head = "GET /missing HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
 
+interface Idle {
+  destroy(): void;
+}
+
 /** Resolves when its first request is answered; then it is idle. */
-function idleConnection(open: () => Socket, event: string): Promise<Socket> {
+function idleConnection(open: () => Socket, event: string): Promise<Idle> {
   return new Promise((resolve, reject) => {
     const socket = open();
     socket.once("error", reject);
@@ -54,24 +62,31 @@ function idleConnection(open: () => Socket, event: string): Promise<Socket> {
   });
 }
 
-async function perConnection(
-  what: string,
-  pid: number,
-  event: string,
-  open: () => Socket,
-): Promise<void> {
+function idleHttp2(port: number): Promise<Idle> {
+  return new Promise((resolve, reject) => {
+    const session = connectHttp2(`http://127.0.0.1:${port}`);
+    session.once("error", reject);
+    const stream = session.request({ ":path": "/missing" });
+    stream.once("error", reject);
+    stream.once("end", () => resolve(session));
+    stream.resume();
+  });
+}
+
+async function perConnection(what: string, pid: number, open: () => Promise<Idle>): Promise<void> {
   const before = pssMegabytes(pid);
-  const sockets: Socket[] = [];
+  const connections: Idle[] = [];
   for (const count of connectionCounts) {
-    while (sockets.length < count) {
-      const more = Array.from({ length: 50 }, () => idleConnection(open, event));
-      sockets.push(...(await Promise.all(more)));
+    while (connections.length < count) {
+      connections.push(...(await Promise.all(Array.from({ length: 50 }, open))));
     }
+    const each = (): string => (((pssMegabytes(pid) - before) * 1024) / count).toFixed(1);
     await delay(settleMs);
-    const each = ((pssMegabytes(pid) - before) * 1024) / count;
-    console.log(`${what}, ${count} idle connections: ${each.toFixed(1)} KB each`);
+    const soon = each();
+    await delay(laterMs);
+    console.log(`${what}, ${count} idle connections: ${soon} KB each, ${each()} KB later`);
   }
-  for (const socket of sockets) socket.destroy();
+  for (const connection of connections) connection.destroy();
 }
 
 async function measureConnections(mesh: Mesh): Promise<void> {
@@ -79,9 +94,12 @@ async function measureConnections(mesh: Mesh): Promise<void> {
   const plain = await mesh.run({ service: "plain", port: null });
   const outbound = await plain.outboundPort();
   await delay(settleMs);
-  await perConnection("plaintext", plain.pid, "connect", () =>
-    connect({ host: "127.0.0.1", port: outbound }),
-  );
+  const to = { host: "127.0.0.1", port: outbound };
+  await perConnection("plaintext", plain.pid, () => idleConnection(() => connect(to), "connect"));
+  const second = await mesh.run({ service: "second", port: null });
+  const http2 = await second.outboundPort();
+  await delay(settleMs);
+  await perConnection("HTTP/2", second.pid, () => idleHttp2(http2));
 
   const { freePort } = await import("@weft/runtime");
   const catalog = await mesh.run({ service: "catalog", port: await freePort(), command: echo });
@@ -98,16 +116,17 @@ async function measureConnections(mesh: Mesh): Promise<void> {
     serviceAccount: "bench",
   });
   await delay(settleMs);
-  await perConnection("mutual TLS", catalog.pid, "secureConnect", () =>
-    connectTls({
-      host: "127.0.0.1",
-      port: port?.meshPort ?? 0,
-      key: identity.keyPem,
-      cert: identity.chainPem,
-      ca: identity.rootsPem,
-      ALPNProtocols: ["http/1.1"],
-      checkServerIdentity: () => undefined,
-    }),
+  const tls = {
+    host: "127.0.0.1",
+    port: port?.meshPort ?? 0,
+    key: identity.keyPem,
+    cert: identity.chainPem,
+    ca: identity.rootsPem,
+    ALPNProtocols: ["http/1.1"],
+    checkServerIdentity: () => undefined,
+  };
+  await perConnection("mutual TLS", catalog.pid, () =>
+    idleConnection(() => connectTls(tls), "secureConnect"),
   );
   channel.close();
 }

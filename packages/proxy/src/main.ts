@@ -2,14 +2,7 @@
 // numbers, and answers questions about them. It never touches a request (decision D4).
 
 import { randomBytes } from "node:crypto";
-import {
-  bindListener,
-  canShareListeners,
-  formatAddress,
-  Inheritance,
-  residentBytes,
-  trimMemory,
-} from "@weft/runtime";
+import { bindListener, canShareListeners, formatAddress, Inheritance } from "@weft/runtime";
 import { resourceTypeOf } from "@weft/xds";
 import { bindPorts, openPorts, type ServicePorts } from "./admin.ts";
 import { ClusterShares } from "./cluster-shares.ts";
@@ -28,7 +21,7 @@ import type {
   ProxyPorts,
 } from "./handle.ts";
 import type { ToWorker } from "./messages.ts";
-import { Overload, OverloadLevel } from "./overload.ts";
+import { MemoryWatch } from "./memory-watch.ts";
 import { answerTopic, type TopicSources } from "./questions.ts";
 import { type SharedListener, Supervisor } from "./supervisor.ts";
 import type { XdsCounts } from "./telemetry/prometheus.ts";
@@ -77,9 +70,7 @@ class BuiltinProxy implements ProxyHandle {
   #onSnapshot: ((bytes: Uint8Array) => void) | null = null;
   #snapshotTimer: { cancel(): void } | null = null;
   #sweepTimer: { cancel(): void } | null = null;
-  readonly #overload: Overload;
-  #trimmedAtMs = 0;
-  #memoryTimer: { cancel(): void } | null = null;
+  readonly #memory: MemoryWatch;
   #isDraining = false;
   #isHandedOver = false;
   #isBeginning = false;
@@ -87,7 +78,7 @@ class BuiltinProxy implements ProxyHandle {
   constructor(options: ProxyOptions) {
     this.#options = options;
     this.#inheritance = options.inheritance ?? new Inheritance();
-    this.#overload = new Overload(options.memoryLimitBytes ?? 0, options.runtime.log, {
+    this.#memory = new MemoryWatch(options.runtime, options.memoryLimitBytes ?? 0, {
       onLevel: () => this.#supervisor.send(this.#overloadMessage()),
     });
     this.ready = new Promise((resolve) => {
@@ -158,7 +149,10 @@ class BuiltinProxy implements ProxyHandle {
       listeners,
       {
         catchUp: () => this.#catchUp(),
-        onReport: (worker, report) => this.#totals.add(worker, report),
+        onReport: (worker, report) => {
+          this.#totals.add(worker, report);
+          this.#memory.note(report);
+        },
         onConfigured: () => this.#checkReady(),
         onLimitReached: (cluster, endpoint) => this.#shares.limitReached(cluster, endpoint),
         onDied: (worker) => {
@@ -177,7 +171,7 @@ class BuiltinProxy implements ProxyHandle {
     this.#sweepTimer = runtime.timers.every(sweepMs, () => this.#sweep(), {
       background: true,
     });
-    this.#watchMemory();
+    this.#memory.begin();
   }
 
   #sweep(): void {
@@ -282,24 +276,13 @@ class BuiltinProxy implements ProxyHandle {
     this.#isDraining = true;
     this.#snapshotTimer?.cancel();
     this.#sweepTimer?.cancel();
-    this.#memoryTimer?.cancel();
+    this.#memory.end();
     if (!this.#isHandedOver) this.#servicePorts?.close();
     await this.#supervisor.close();
   }
 
-  #watchMemory(): void {
-    const { timers } = this.#options.runtime;
-    const nextMs = this.#overload.sample(residentBytes());
-    const nowMs = this.#options.runtime.clock.monotonicMs();
-    if (this.#overload.level !== OverloadLevel.None && nowMs - this.#trimmedAtMs >= sweepMs) {
-      this.#trimmedAtMs = nowMs;
-      trimMemory();
-    }
-    this.#memoryTimer = timers.after(nextMs, () => this.#watchMemory(), { background: true });
-  }
-
   #overloadMessage(): ToWorker {
-    const { level } = this.#overload;
+    const { level } = this.#memory.overload;
     return { kind: "overload", level, mayStop: this.#supervisor.canShare };
   }
 
@@ -426,7 +409,7 @@ class BuiltinProxy implements ProxyHandle {
       identity: () => this.#identity,
       isReady: () => this.isReady,
       ports: () => this.#ports,
-      overload: this.#overload,
+      overload: this.#memory.overload,
       replaceWorkers: () => this.replaceWorkers(),
     };
   }

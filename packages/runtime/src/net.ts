@@ -72,7 +72,7 @@ class TcpSocket implements ByteSocket, Gatherer {
   readonly tls: TLSSocket | null;
   /** The port is asked for often, by logs and headers, and costs a system call each time. */
   #remotePort = -1;
-  #remoteAddress = "";
+  #remoteAddress: string;
   #isEnding = false;
   #isPaused = false;
   /** What a TLS record still held when reading stopped; null stands for the peer's end. */
@@ -82,8 +82,10 @@ class TcpSocket implements ByteSocket, Gatherer {
   /** Null for TLS, which encrypts before it writes. */
   readonly #writer: HandleWriter | null;
 
-  constructor(socket: Socket, tls: TLSSocket | null) {
+  /** `remoteAddress` where it is known already. */
+  constructor(socket: Socket, tls: TLSSocket | null, remoteAddress = "") {
     this.socket = socket;
+    this.#remoteAddress = remoteAddress;
     this.#writer = tls === null ? new HandleWriter(socket, () => drained(this)) : null;
     this.tls = tls;
     (socket as Attached).weft = this;
@@ -104,11 +106,6 @@ class TcpSocket implements ByteSocket, Gatherer {
       this.#remoteAddress = plainAddress(this.socket.remoteAddress ?? "");
     }
     return this.#remoteAddress;
-  }
-
-  /** Spares a system call where it is known already. */
-  isFrom(remoteAddress: string): void {
-    this.#remoteAddress = remoteAddress;
   }
 
   get remotePort(): number {
@@ -378,9 +375,7 @@ export function adoptAccepted(accepted: Socket): ByteSocket {
 
 /** Takes over a TLS socket whose handshake is done. */
 export function adoptTls(socket: TLSSocket): ByteSocket {
-  const own = new TcpSocket(socket, socket);
-  own.isFrom(remoteAddressBelow(socket));
-  return own;
+  return new TcpSocket(socket, socket, remoteAddressBelow(socket));
 }
 
 /** Of the connection that was released for this TLS socket; "" where there is none. */
