@@ -142,6 +142,40 @@ test("large bodies take turns of 16 KiB", () => {
   assert.ok(turns.every(([, length]) => length <= 16_384));
 });
 
+test("frames of large content end where TLS records do", () => {
+  const [served, [stream, other]] = answering(2, [4, 1_000_000]);
+  assert.ok(stream !== undefined && other !== undefined);
+  served.feed(grow(0, 10_000_000));
+  served.connection.takeOutput();
+  other.data(Buffer.alloc(1234));
+  stream.data(Buffer.alloc(100_000));
+  const lengths = dataOf(served.frames()).map(([, length]) => length);
+  const ends = lengths.map((_, i) => lengths.slice(0, i + 1).reduce((at, n) => at + 9 + n, 0));
+  assert.deepEqual(
+    ends.slice(1, -1).map((end) => end % 16_384),
+    [0, 0, 0, 0, 0, 0],
+  );
+  assert.equal(
+    sum(
+      lengths.map((length) => [1, length]),
+      1,
+    ),
+    101_234,
+  );
+});
+
+test("content that one frame holds is not cut at a record's end", () => {
+  const [served, [one, two]] = answering(2, [4, 1_000_000]);
+  served.feed(grow(0, 10_000_000));
+  served.connection.takeOutput();
+  one?.data(Buffer.alloc(10_000));
+  two?.data(Buffer.alloc(10_000));
+  assert.deepEqual(dataOf(served.frames()), [
+    [1, 10_000],
+    [3, 10_000],
+  ]);
+});
+
 test("a stream that is blocked does not block others", () => {
   const [served, [blocked, free]] = answering(2);
   assert.ok(blocked !== undefined && free !== undefined);

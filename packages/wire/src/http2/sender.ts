@@ -32,8 +32,12 @@ export interface SenderHost {
   readonly nowMs: number;
 }
 
-/** One turn of a stream among others. */
+/** One turn of a stream among others is one frame, of so much at most. */
 const turnBytes = 16 * 1024;
+/** TLS cuts what is written into records of this size (RFC 8446 §5.1). */
+const recordBytes = 16 * 1024;
+/** What is left of a record is used from here on. */
+const recordRestBytes = 1024;
 /** Content waits in its stream when the output holds this much. */
 const outputHighBytes = 128 * 1024;
 /** Less than this is no progress of a stalled stream (http-cases H47). */
@@ -283,15 +287,14 @@ export class Sender {
   data(stream: StreamState, bytes: Buffer): boolean {
     let sent = 0;
     if (stream.queuedBytes === 0) {
-      const room = outputHighBytes - this.#output.length;
       const isAlone = this.#ready.length === 0;
-      const most = isAlone ? room : Math.min(room, turnBytes);
-      while (sent < bytes.length && sent < most) {
-        const count = this.#frameRoom(stream, Math.min(bytes.length - sent, most - sent));
+      while (sent < bytes.length && !this.isOutputHigh) {
+        const count = this.#frameRoom(stream, bytes.length - sent);
         if (count === 0) break;
         const at = this.#dataFrame(stream, count);
         bytes.copy(this.#output.bytes, at, sent, sent + count);
         sent += count;
+        if (!isAlone) break;
       }
     }
     if (sent === bytes.length) return true;
@@ -306,10 +309,16 @@ export class Sender {
     else this.#finish(stream, trailers);
   }
 
-  /** How much of `wanted` may go into one frame now. */
+  /**
+   * How much of `wanted` may go into one frame now. A frame among many ends where a TLS record does:
+   * the peer decrypts record by record, and so reads each frame at once.
+   */
   #frameRoom(stream: StreamState, wanted: number): number {
     const window = Math.min(stream.sendWindow, this.sendWindow);
-    return Math.max(0, Math.min(wanted, window, this.frameBytesMax, turnBytes));
+    const most = Math.max(0, Math.min(wanted, window, this.frameBytesMax, turnBytes));
+    if (most <= recordBytes - frameHeadBytes) return most;
+    const rest = recordBytes - ((this.#output.length + frameHeadBytes) % recordBytes);
+    return rest < recordRestBytes ? most : Math.min(most, rest);
   }
 
   /** Writes the head of a frame and answers where its content goes. */
@@ -377,16 +386,13 @@ export class Sender {
 
   #serveTurn(stream: StreamState): void {
     const queue = stream.queue as ContentQueue;
-    let left = turnBytes;
-    while (left > 0 && queue.length > 0) {
-      const count = this.#frameRoom(stream, Math.min(left, queue.length));
-      if (count === 0) break;
+    const count = this.#frameRoom(stream, queue.length);
+    if (count > 0) {
       const at = this.#dataFrame(stream, count);
       queue.take(this.#output.bytes, at, count);
-      left -= count;
       this.#contentBytes -= count;
     }
-    stream.movedBytes += turnBytes - left;
+    stream.movedBytes += count;
     if (stream.movedBytes >= progressBytes || stream.queuedBytes === 0) {
       stream.movedBytes = 0;
       stream.stalledSinceMs = this.#host.nowMs;
