@@ -54,6 +54,7 @@ interface EnvoyStatus {
   readonly restarts: number;
   readonly configVersion: string;
   readonly spiffeId: string;
+  readonly ports: { readonly upstreams: Readonly<Record<string, string>> };
 }
 
 interface ProxyStatus {
@@ -100,7 +101,10 @@ const envoyFlags = (binary: string): string[] => ["--proxy", "envoy", "--envoy-p
 
 /** `weft run` again while there is no control plane to register with. */
 function runAway(context: TestContext, mesh: Mesh, port: number, binary: string): Started {
-  const flags = ["--service", "catalog", "--port", String(port), ...envoyFlags(binary)];
+  const upstreams = ["--upstream", "reviews", "--upstream", "later"];
+  const flags = ["--service", "catalog", "--port", String(port), ...envoyFlags(binary)].concat(
+    upstreams,
+  );
   return start(context, weftBin, ["run", ...flags, "--", ...echo], { env: mesh.environment });
 }
 
@@ -114,7 +118,7 @@ test("a program behind Envoy is in the mesh like any other", { timeout: 120_000 
       service: "catalog",
       port: catalogPort,
       command: echo,
-      flags: envoyFlags(binary),
+      flags: [...envoyFlags(binary), "--upstream", "reviews", "--upstream", "later"],
     });
   const [catalog] = await Promise.all([
     startCatalog(),
@@ -137,6 +141,18 @@ test("a program behind Envoy is in the mesh like any other", { timeout: 120_000 
     const status = await statusAt(byEnvoy.adminPort);
     assert.equal(status.ready, true);
     assert.equal(status.spiffeId, account("catalog"));
+  });
+
+  await t.test("an upstream's port is one service's, also before that exists", async () => {
+    const { ports } = await statusAt(byEnvoy.adminPort);
+    const portOf = (name: string): number => Number(ports.upstreams[name]?.split(":")[1]);
+    const answer = await answers(portOf("reviews"), "whatever.example");
+    assert.equal(callerIn(answer), account("catalog"));
+    assert.equal(answer.body?.headers["host"], "whatever.example");
+    const absent = await ask(portOf("later"), "later");
+    assert.deepEqual([absent.status, absent.headers["x-weft-flag"]], [503, "NS"]);
+    await mesh.run({ service: "later", port: await freePort(), command: echo });
+    await answers(portOf("later"), "x");
   });
 
   await t.test("Envoy's files hold no key and are their owner's alone", () => {

@@ -70,6 +70,15 @@ export function nodeOf(
     version: weftVersion,
     ports: declaredPorts(options, ports.inbound),
     // An Envoy binds what the control plane tells it.
-    ...(kind === "envoy" && { outboundPort: ports.outbound }),
+    ...(kind === "envoy" && {
+      outboundPort: ports.outbound,
+      upstreams: options.upstreams.map((one) => ({
+        name: one.written,
+        service: one.service,
+        namespace: one.namespace,
+        port: one.port ?? 0,
+        listenPort: Number(ports.upstreams[one.written]?.replace(/^.*:/, "") ?? 0),
+      })),
+    }),
   });
 }

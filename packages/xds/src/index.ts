@@ -11,6 +11,7 @@ export { encodeResource, resourceMap } from "./encode-resource.ts";
 export {
   type NodeDescription,
   type NodePort,
+  type NodeUpstream,
   readNode,
   refuseNode,
   writeNode,

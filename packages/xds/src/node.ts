@@ -12,6 +12,17 @@ export interface NodePort {
   readonly meshPort: number;
 }
 
+/** One `--upstream` of an Envoy, which binds what it is told. */
+export interface NodeUpstream {
+  /** As written on the flag. */
+  readonly name: string;
+  readonly service: string;
+  readonly namespace: string;
+  /** 0: the service's only port, else 80, else its first. */
+  readonly port: number;
+  readonly listenPort: number;
+}
+
 /** `kind` is `builtin` or `envoy`; "" when the node did not say. */
 export interface NodeDescription {
   readonly namespace: string;
@@ -24,6 +35,8 @@ export interface NodeDescription {
   readonly ports: readonly NodePort[];
   /** Where an Envoy is to take outbound traffic: it binds what it is told. Without: 15001. */
   readonly outboundPort?: number;
+  /** Where an Envoy is to listen for single services. Default none. */
+  readonly upstreams?: readonly NodeUpstream[];
 }
 
 export function writeNode(node: NodeDescription): Node {
@@ -38,6 +51,9 @@ export function writeNode(node: NodeDescription): Node {
       VERSION: node.version,
       PORTS: node.ports.map((port) => ({ ...port })),
       ...(node.outboundPort !== undefined && { OUTBOUND_PORT: node.outboundPort }),
+      ...(node.upstreams !== undefined && {
+        UPSTREAMS: node.upstreams.map((upstream) => ({ ...upstream })),
+      }),
     },
     userAgentName: "weft",
     userAgentVersionType: { $case: "userAgentVersion", userAgentVersion: node.version },
@@ -65,6 +81,9 @@ export function readNode(node: Node): NodeDescription | null {
     version: text("VERSION"),
     ports: readPorts(metadata["PORTS"]),
     ...(isPort(metadata["OUTBOUND_PORT"]) && { outboundPort: metadata["OUTBOUND_PORT"] }),
+    ...(metadata["UPSTREAMS"] !== undefined && {
+      upstreams: readUpstreams(metadata["UPSTREAMS"]),
+    }),
   };
 }
 
@@ -85,6 +104,22 @@ export function refuseNode(node: Node, peer: XdsPeer): XdsRefusal | null {
 
 function isPort(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value > 0 && value < 65_536;
+}
+
+/** So many are more than anybody's. */
+const upstreamsMax = 256;
+
+function readUpstreams(value: unknown): NodeUpstream[] {
+  if (!Array.isArray(value)) return [];
+  const upstreams: NodeUpstream[] = [];
+  for (const item of (value as readonly unknown[]).slice(0, upstreamsMax)) {
+    if (typeof item !== "object" || item === null) continue;
+    const { name, service, namespace, port, listenPort } = item as Record<string, unknown>;
+    if (typeof name !== "string" || typeof service !== "string") continue;
+    if (typeof namespace !== "string" || !isPort(listenPort)) continue;
+    upstreams.push({ name, service, namespace, port: isPort(port) ? port : 0, listenPort });
+  }
+  return upstreams;
 }
 
 function readPorts(value: unknown): NodePort[] {

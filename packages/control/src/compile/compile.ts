@@ -2,8 +2,9 @@
 // Pure: the same model gives the same bytes, whether it was reached in one step or in many.
 
 import type { Workload } from "@weft/api";
+import type { NodeUpstream } from "@weft/xds";
 import type { Change } from "../model/change.ts";
-import { keyOf, type Model, type ObjectKey, splitKey } from "../model/model.ts";
+import { keyOf, type Model, objectKey, type ObjectKey, splitKey } from "../model/model.ts";
 import { meshServiceAt, servicePortsOf } from "../model/service-ports.ts";
 import type { ClientClass } from "./client-class.ts";
 import {
@@ -25,6 +26,7 @@ import { servicePortName } from "./names.ts";
 import type { CompiledResource } from "./resource.ts";
 import { consumerNamespacesOf } from "./route-parents.ts";
 import { compileRouteTable, type SeenVirtualHost } from "./route-table.ts";
+import { type CompiledUpstream, compileUpstream } from "./upstream-listeners.ts";
 import { type CompiledVirtualHost, compileVirtualHosts } from "./virtual-hosts.ts";
 
 export type CompiledMap = ReadonlyMap<string, CompiledResource>;
@@ -148,6 +150,20 @@ export class Compiler {
     if (before?.version === table.version) return before;
     this.#tables.set(key, table);
     return table;
+  }
+
+  /** The listeners of single services that an Envoy asked for. */
+  upstreams(
+    client: ClientClass,
+    namespace: string,
+    asked: readonly NodeUpstream[],
+  ): CompiledUpstream[] {
+    const hosts = this.#hostsOf.get(client);
+    return asked.map((upstream) => {
+      const byCaller = hosts?.get(objectKey(upstream.namespace, upstream.service));
+      const seen = byCaller?.get(namespace) ?? byCaller?.get("") ?? [];
+      return compileUpstream(this.#model, upstream, seen);
+    });
   }
 
   /** The inbound side of a workload, which may have left the model already. */

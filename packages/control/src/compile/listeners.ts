@@ -187,8 +187,21 @@ function tcpFilter(name: string, idleMs: number): Filter {
     clusterSpecifier: { $case: "cluster", cluster: name },
     idleTimeout: duration(idleMs),
   });
+  return tcpProxyFilter(proxy);
+}
+
+export function tcpProxyFilter(proxy: TcpProxy): Filter {
   const type = `${NETWORK_FILTERS}.tcp_proxy.v3.TcpProxy`;
   return filterOf("envoy.filters.network.tcp_proxy", typed(type, TcpProxy.encode(proxy)));
+}
+
+/** An HTTP listener whose routes are a table. */
+export function routedFilter(statPrefix: string, routeConfigName: string): Filter {
+  const manager = HttpConnectionManager.fromPartial({
+    ...managerDefaults(statPrefix),
+    routeSpecifier: { $case: "rds", rds: { configSource: fromAds, routeConfigName } },
+  });
+  return managerFilter(manager);
 }
 
 function managerDefaults(statPrefix: string) {

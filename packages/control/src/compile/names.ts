@@ -45,6 +45,11 @@ export function inboundName(portName: string): string {
   return `inbound/${portName}`;
 }
 
+/** Listener and route table of one `--upstream` of an Envoy. */
+export function upstreamListenerName(written: string): string {
+  return `upstream/${written}`;
+}
+
 export function spiffeId(trustDomain: string, namespace: string, serviceAccount: string): string {
   return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
 }

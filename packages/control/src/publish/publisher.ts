@@ -328,8 +328,8 @@ class SnapshotPublisher implements Publisher {
   #keyOf(proxy: ConnectedProxy): SnapshotKey {
     proxy.workload = this.#model.objects.Workload.get(proxy.id) ?? proxy.workload;
     const { class: client, node, workload } = proxy;
-    const { namespace, outboundPort } = node;
-    return { client, namespace, workload, outboundPort };
+    const { namespace, outboundPort, upstreams } = node;
+    return { client, namespace, workload, outboundPort, upstreams };
   }
 
   #leave(proxy: ConnectedProxy): void {

@@ -4,12 +4,13 @@
 
 import { createHash } from "node:crypto";
 import type { Workload } from "@weft/api";
-import { type ResourceMap, type Snapshot, typeUrls } from "@weft/xds";
+import { type NodeUpstream, type ResourceMap, type Snapshot, typeUrls } from "@weft/xds";
 import type { ClientClass } from "../compile/client-class.ts";
 import type { CompiledMap, Compiler } from "../compile/compile.ts";
 import type { CompiledInbound } from "../compile/listeners.ts";
 import { BUNDLE_SECRET, INVALID_CLUSTER } from "../compile/names.ts";
 import type { CompiledResource } from "../compile/resource.ts";
+import type { CompiledUpstream } from "../compile/upstream-listeners.ts";
 import { keyOf, type ObjectKey } from "../model/model.ts";
 import { LayeredMap } from "./layered-map.ts";
 
@@ -21,6 +22,8 @@ export interface SnapshotKey {
   readonly workload: Workload | null;
   /** Where it takes outbound traffic, if it said so. */
   readonly outboundPort?: number | undefined;
+  /** Where an Envoy listens for single services. */
+  readonly upstreams?: readonly NodeUpstream[] | undefined;
 }
 
 /**
@@ -34,6 +37,8 @@ export interface Generation {
   readonly tables: Map<string, CompiledResource>;
   /** By workload. */
   readonly inbound: Map<ObjectKey, CompiledInbound>;
+  /** By what was asked for. */
+  readonly upstreams: Map<string, readonly CompiledUpstream[]>;
 }
 
 /** What is never staged. */
@@ -43,7 +48,7 @@ export interface LiveResources {
 }
 
 export function createGeneration(number: number, clusters: CompiledMap): Generation {
-  return { number, clusters, tables: new Map(), inbound: new Map() };
+  return { number, clusters, tables: new Map(), inbound: new Map(), upstreams: new Map() };
 }
 
 /** Compiles the parts that a proxy needs into the generation. */
@@ -51,6 +56,11 @@ export function fillGeneration(generation: Generation, compiler: Compiler, key: 
   const table = tableKey(key);
   if (!generation.tables.has(table)) {
     generation.tables.set(table, tableOf(compiler, key));
+  }
+  const upstreams = upstreamsKey(key);
+  if (upstreams !== "" && !generation.upstreams.has(upstreams)) {
+    const { client, namespace, upstreams: asked = [] } = key;
+    generation.upstreams.set(upstreams, compiler.upstreams(client, namespace, asked));
   }
   if (key.workload === null) return;
   const workload = keyOf(key.workload);
@@ -68,6 +78,10 @@ export function findDangling(generation: Generation, live: LiveResources): strin
   }
   for (const table of generation.tables.values()) {
     const problem = danglingIn(table, clusters, live);
+    if (problem !== null) return problem;
+  }
+  for (const { listener, table } of [...generation.upstreams.values()].flat()) {
+    const problem = danglingIn(table ?? listener, clusters, live);
     if (problem !== null) return problem;
   }
   for (const inbound of generation.inbound.values()) {
@@ -110,7 +124,11 @@ export function assembleSnapshot(
 ): Snapshot | null {
   const table = generation.tables.get(tableKey(key));
   const inbound = key.workload === null ? NO_INBOUND : generation.inbound.get(keyOf(key.workload));
-  if (table === undefined || inbound === undefined) return null;
+  const asked = upstreamsKey(key);
+  const upstreams = asked === "" ? [] : generation.upstreams.get(asked);
+  if (table === undefined || inbound === undefined || upstreams === undefined) return null;
+  const listeners = [...inbound.listeners, ...upstreams.map(({ listener }) => listener)];
+  const tables = [table, ...upstreams.flatMap((one) => one.table ?? [])];
   const outbound = compiler.outboundListener(key.client, key.namespace, key.outboundPort);
   const kept = (typeUrl: string, map: ResourceMap): ResourceMap => {
     const before = previous?.resources.get(typeUrl);
@@ -125,12 +143,12 @@ export function assembleSnapshot(
       kept(typeUrls.cluster, own.size === 0 ? clusters : new LayeredMap(own, clusters)),
     ],
     [typeUrls.endpoint, live.endpoints],
-    [typeUrls.listener, kept(typeUrls.listener, mapOf([outbound, ...inbound.listeners]))],
-    [typeUrls.route, kept(typeUrls.route, mapOf([table]))],
+    [typeUrls.listener, kept(typeUrls.listener, mapOf([outbound, ...listeners]))],
+    [typeUrls.route, kept(typeUrls.route, mapOf(tables))],
     [typeUrls.secret, kept(typeUrls.secret, mapOf([live.bundle]))],
   ]);
   const hash = createHash("sha256").update(digestOf(clusters)).update(digestOf(live.endpoints));
-  for (const one of [...ownClusters, outbound, ...inbound.listeners, table, live.bundle]) {
+  for (const one of [...ownClusters, outbound, ...listeners, ...tables, live.bundle]) {
     hash.update(one.version);
   }
   return { version: hash.digest("hex").slice(0, VERSION_LENGTH), resources };
@@ -159,6 +177,11 @@ export function retainEndpoints(
 
 function tableKey({ client, namespace, outboundPort }: SnapshotKey): string {
   return `${client}/${namespace}:${client === "envoy" ? outboundPort : ""}`;
+}
+
+/** "" where nothing was asked for. */
+function upstreamsKey({ client, namespace, upstreams = [] }: SnapshotKey): string {
+  return upstreams.length === 0 ? "" : `${client}/${namespace}:${JSON.stringify(upstreams)}`;
 }
 
 function tableOf(compiler: Compiler, key: SnapshotKey): CompiledResource {
