@@ -17,6 +17,7 @@ import { hasPart } from "../harness/parts.ts";
 import { eventually, run, start, type Started } from "../harness/processes.ts";
 
 const echo = [nodeBin, path.join(root, "test/harness/echo.mjs")];
+const domain = "default.svc.cluster.local";
 const account = (name: string): string => `spiffe://weft.local/ns/default/sa/${name}`;
 
 interface Answer {
@@ -153,6 +154,32 @@ test("a program behind Envoy is in the mesh like any other", { timeout: 120_000 
     assert.deepEqual([absent.status, absent.headers["x-weft-flag"]], [503, "NS"]);
     await mesh.run({ service: "later", port: await freePort(), command: echo });
     await answers(portOf("later"), "x");
+  });
+
+  await t.test("weft proxy shows what Envoy runs, as of any proxy", async () => {
+    const items = async (topic: string): Promise<Record<string, unknown>[]> =>
+      (await mesh.json<{ items: Record<string, unknown>[] }>("proxy", topic, "catalog")).items;
+    const [endpoints, listeners, clusters, routes] = await Promise.all(
+      ["endpoints", "listeners", "clusters", "routes"].map(items),
+    );
+    const reviews = endpoints?.find(({ cluster }) => cluster === `reviews.${domain}:80`);
+    assert.equal(reviews?.["health"], "healthy");
+    assert.equal(reviews?.["mtls"], true);
+    assert.ok(Number(reviews?.["openConnections"]) >= 1);
+    assert.equal(reviews?.["ejected"], false);
+    const names = listeners?.map(({ name }) => name);
+    assert.deepEqual(names?.toSorted(), [
+      "inbound/http",
+      "outbound",
+      "upstream/later",
+      "upstream/reviews",
+    ]);
+    assert.ok(clusters?.some(({ name }) => name === `catalog.${domain}:80`));
+    const tables = routes as unknown as { virtualHosts: { name: string }[] }[];
+    const hosts = tables.flatMap(({ virtualHosts }) => virtualHosts.map(({ name }) => name));
+    assert.ok(hosts.includes(`reviews.${domain}:80`), hosts.join());
+    const { stdout } = await mesh.weft("proxy", "endpoints", "catalog");
+    assert.match(stdout, /reviews\.default\.svc\.cluster\.local:80 .* healthy /);
   });
 
   await t.test("Envoy's files hold no key and are their owner's alone", () => {

@@ -22,5 +22,10 @@ export type {
   ProxyWorkload,
   UpstreamAddress,
 } from "./handle.ts";
+export {
+  type EndpointOfCluster,
+  resourceRows,
+  type ResourceRows,
+} from "./config/resource-rows.ts";
 export { decodeSnapshot, encodeSnapshot } from "./config/snapshot.ts";
 export { openProxy } from "./main.ts";

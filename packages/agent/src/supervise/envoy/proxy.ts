@@ -107,7 +107,7 @@ class EnvoyProxy implements DataPlane {
     const { runtime } = proxy;
     this.#servicePorts = await openServicePorts(proxy.addresses, {
       isReady: () => this.isReady,
-      ask: (topic) => this.ask(topic, {}),
+      ask: (topic) => this.ask(topic),
       metrics: () => this.#admin.get("/stats/prometheus"),
     });
     this.#ports = await this.#reservePorts(this.#servicePorts);
@@ -209,7 +209,7 @@ class EnvoyProxy implements DataPlane {
     return [];
   }
 
-  ask(topic: string, args: Readonly<Record<string, string>>): Promise<unknown> {
+  ask(topic: string): Promise<unknown> {
     const { binary, proxy } = this.#options;
     return answerTopic(
       {
@@ -233,7 +233,6 @@ class EnvoyProxy implements DataPlane {
         }),
       },
       topic,
-      args,
     );
   }
 
