@@ -119,6 +119,7 @@ class Forward implements SocketOwner {
   onClosed(errorCode: string): void {
     if (this.#isConnected || this.#isOver) return;
     this.#error = errorCode;
+    this.#endpoint?.noteClosed(errorCode);
     const { thread } = this.#options;
     thread.wheel.cancel(this.#timer);
     this.#cluster?.countConnectFailure();

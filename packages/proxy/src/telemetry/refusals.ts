@@ -27,6 +27,8 @@ const refusals = {
   HostUnknown: 19,
   EndpointSilent: 20,
   EndpointHttp2: 21,
+  EndpointCertificate: 22,
+  EndpointTls: 23,
 } as const;
 
 export const Refusal: typeof refusals = Object.freeze(refusals);
@@ -70,13 +72,13 @@ export const refusalRows: readonly RefusalRow[] = Object.freeze([
   {
     code: "certificate-invalid",
     text: "a TLS peer's certificate does not chain to the mesh's roots, or is out of date",
-    seen: "closed after the handshake",
+    seen: "closed after the handshake, without an alert (docs/decisions/0055)",
     hint: "compare `weft cert` of both workloads and their clocks",
   },
   {
     code: "identity-refused",
     text: "a TLS peer proved an identity that this port does not take",
-    seen: "closed after the handshake",
+    seen: "closed after the handshake, without an alert",
     hint: "the field identity says which it was, wanted which are taken",
   },
   {
@@ -174,6 +176,18 @@ export const refusalRows: readonly RefusalRow[] = Object.freeze([
     text: "an endpoint's HTTP/2 is malformed",
     seen: "502 with flag UPE",
     hint: "the field reason says which rule; the endpoint may speak another protocol",
+  },
+  {
+    code: "endpoint-certificate",
+    text: "an endpoint's certificate does not chain to the mesh's roots, or is out of date",
+    seen: "503 with flag UID, or closed",
+    hint: "compare `weft cert` of both workloads and their clocks",
+  },
+  {
+    code: "endpoint-tls",
+    text: "an endpoint ended a TLS connection with an alert",
+    seen: "503 with flag UF or UC, or closed",
+    hint: "the field reason names the alert; its side may not take our certificate, version or cipher",
   },
 ]);
 

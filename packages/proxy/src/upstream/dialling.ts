@@ -81,6 +81,7 @@ export class Dialling implements SocketOwner {
   onClosed(errorCode: string): void {
     const { endpoint } = this.#owner;
     endpoint.thread.wheel.cancel(this.#timer);
+    endpoint.noteClosed(errorCode);
     endpoint.lastFailure = errorCode === "" ? "timed out" : errorCode;
     this.#owner.failed(this, connectFlag(errorCode));
   }

@@ -16,6 +16,7 @@ import { Refusal } from "../telemetry/refusals.ts";
 import { Flag } from "../telemetry/response-flags.ts";
 import type { Thread } from "../thread.ts";
 import type { Cluster } from "./cluster.ts";
+import { tlsRefusal } from "./connect-flag.ts";
 import { IdleClose } from "./idle-close.ts";
 import type { Outcome, SlotCounters } from "./outlier-counters.ts";
 import { Pool } from "./pool.ts";
@@ -187,6 +188,16 @@ export class Endpoint implements Candidate {
     const { connectionAgeMaxMs } = this.cluster.row;
     if (connectionAgeMaxMs === null) return Number.POSITIVE_INFINITY;
     return nowMs + connectionAgeMaxMs * ageShare(this.thread.random.next());
+  }
+
+  /** A connection ended so, whether it stood or not. */
+  noteClosed(errorCode: string): void {
+    if (!this.isMtls || errorCode === "") return;
+    const refusal = tlsRefusal(errorCode);
+    if (refusal === null) return;
+    const endpoint = `${this.address}:${this.port}`;
+    const fields = { cluster: this.cluster.name, endpoint, reason: errorCode };
+    this.thread.refusals.note(refusal, fields);
   }
 
   /** Tells outlier detection how an attempt went. */

@@ -149,7 +149,8 @@ export class H1Connection implements UpstreamConnection, SocketOwner, ResponseSi
     this.#user?.onWritable();
   }
 
-  onClosed(): void {
+  onClosed(errorCode: string): void {
+    this.#pool.endpoint.noteClosed(errorCode);
     this.#uncount();
     const user = this.#user;
     if (user !== null) {

@@ -188,7 +188,8 @@ export class H2Connection implements SocketOwner, TurnEnd {
     this.#write();
   }
 
-  onClosed(): void {
+  onClosed(errorCode: string): void {
+    this.pool.endpoint.noteClosed(errorCode);
     if (this.#isCounted) this.pool.endpoint.cluster.breaker.releaseConnection();
     this.#isClosed = true;
     this.#isRetired = true;
