@@ -87,7 +87,7 @@ test("what capture leaves alone, and how", { timeout: 120_000 }, async (context)
       const { isProxied, remote } = await c.get<Who>(`${base}/who`);
       assert.deepEqual([isProxied, [c.v4, c.v6].includes(remote)], [false, true], base);
     }
-    // Of the mesh all the same: its own sidecar carries what it calls, and nobody's what it is sent.
+    // Of the mesh all the same: its sidecar carries what it calls, and not what it is sent.
     const peer = await called(hub, plainAt, "http://open/who");
     assert.deepEqual([peer.name, peer.identity, peer.remote], ["open", "", a.v4]);
     const out = await called(hub, `http://${a.v4}:8091`, "http://plain/who");

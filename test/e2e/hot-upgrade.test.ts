@@ -137,6 +137,13 @@ test("in an upgrade names are answered, and addresses that stand for services se
   const mesh = await Mesh.open(context);
   const port = await freePort();
   await mesh.run({ service: "catalog", port, command: echo });
+  for (const name of ["early", "late"]) {
+    await mesh.apply(
+      `apiVersion: v1\nkind: Service\nmetadata: { name: ${name} }\nspec:\n` +
+        "  selector: { weft.dev/service: catalog }\n" +
+        `  ports: [{ name: http, port: ${port}, targetPort: http, appProtocol: http }]\n`,
+    );
+  }
   await mesh.ready("catalog", 1);
   const flags = ["--upstream", "catalog", ...drain];
   const web = await mesh.run({ service: "web", port: null, flags, command: chatty });
@@ -160,10 +167,29 @@ test("in an upgrade names are answered, and addresses that stand for services se
     new SteadyLoad({ ...each, isFresh, name: "its port here", port: Number(variable[1]) }),
   ]);
   context.after(() => Promise.all(loads.map((load) => load.stop())));
+  // Keeps the old process for its drain time.
+  assert.match(await new Kept(context, Number(variable[1])).ask(), /^HTTP\/1\.1 200/);
   web.child.kill("SIGUSR2");
+  // Its listener is opened by a process that goes: the old one, then the bridge.
+  const [early = ""] = await resolver.resolve4("early.default.mesh");
+  await web.printed(/the new process serves; this one drains/);
+  const [late = ""] = await resolver.resolve4("late.default.mesh");
+  const found = new Map([
+    ["catalog", address],
+    ["early", early],
+    ["late", late],
+  ]);
+  const reach = async (when: string): Promise<void> => {
+    for (const [name, at] of found) {
+      assert.deepEqual(await resolver.resolve4(`${name}.default.mesh`), [at], `${name}, ${when}`);
+      const answer = await fetch(`http://${at}:${port}/`);
+      assert.equal(answer.status, 200, `${name}, ${when}`);
+    }
+  };
+  await reach("by the bridge");
   await web.printed(/the upgrade is done; the bridge drains/);
   assert.ok(becameNew(web));
-  assert.deepEqual(await resolver.resolve4("catalog.default.mesh"), [address]);
+  await reach("by the heir");
   for (const load of loads) {
     await load.stop();
     assert.equal(describeFailures(load.failures()), "", load.name);

@@ -303,11 +303,10 @@ export class Agent {
 
   /** Takes over from the process before this one, where there is one. */
   async #prepare(): Promise<void> {
-    await this.#dns?.remember();
-    const { takeOver } = this.#options;
-    if (takeOver === undefined) return;
-    await takeOver();
-    // Names that were first looked up meanwhile.
+    const { capture, takeOver } = this.#options;
+    // Loopback addresses need sockets, which may be on their way.
+    if (takeOver === undefined || capture !== null) await this.#dns?.remember();
+    await takeOver?.();
     await this.#dns?.remember();
     await this.#dns?.begin();
   }

@@ -10,7 +10,7 @@ import type { AgentOptions } from "./options.ts";
 import { programEnvironment } from "./supervise/environment.ts";
 import { exitCodeOf, Program, type ProgramExit } from "./supervise/program.ts";
 import { type Handover, handoverVariable, readHandover } from "./upgrade/handover.ts";
-import { serveAsBridge, succeedBridge, takeOver } from "./upgrade/bridge.ts";
+import { serveAsBridge, type Succession, succeedBridge, takeOver } from "./upgrade/bridge.ts";
 import { Lifeline } from "./upgrade/lifeline.ts";
 import { Upgrade, type UpgradeOptions } from "./upgrade/upgrade.ts";
 
@@ -56,15 +56,15 @@ export async function runWorkload(given: RunOptions): Promise<number> {
       ? null
       : new Capture(options.capture, options.runtime, handover?.capture);
   const keepsClientAddress = capture?.keepsClientAddress(options.appAddress) ?? false;
-  const lifeline = handover === null ? null : openLifeline(handover);
-  const ofOthers = lifeline === null ? {} : { takeOver: () => takeOver(lifeline, options.runtime) };
+  const joined = handover === null ? null : openSuccession(handover, inheritance);
+  const ofOthers = joined === null ? {} : { takeOver: () => takeOver(joined, options.runtime) };
   const agent = new Agent({ ...options, ...ofOthers, keepsClientAddress });
   const life = { options, agent, inheritance, capture };
   try {
     options.runtime.timers.after(settledAfterMs, releaseMemory, { background: true });
-    if (handover !== null && lifeline !== null) {
-      if (handover.role === "heir") return await inherit(life, handover, lifeline);
-      return await serveAsBridge(agent, lifeline, options);
+    if (handover !== null && joined !== null) {
+      if (handover.role === "heir") return await inherit(life, handover, joined);
+      return await serveAsBridge(agent, joined, options);
     }
     if ((await Promise.race([agent.start(), aborted(options.stop)])) === "stopped") {
       await Promise.race([agent.leave(0), aborted(options.stopNow)]);
@@ -81,13 +81,13 @@ export async function runWorkload(given: RunOptions): Promise<number> {
 }
 
 /** Takes the place of the process that this one was, and of the bridge that serves meanwhile. */
-async function inherit(life: Life, handover: Handover, lifeline: Lifeline): Promise<number> {
+async function inherit(life: Life, handover: Handover, joined: Succession): Promise<number> {
   const { options, agent, capture } = life;
   const running = handover.program;
   const program = running === null ? null : Program.adopt({ ...options, killAfterMs }, running);
   const { runtime } = options;
   const own = (): void => capture?.begin(agent.capturePorts);
-  const bridgeGone = succeedBridge(agent, lifeline, handover, runtime, own).catch(
+  const bridgeGone = succeedBridge(agent, joined, handover, runtime, own).catch(
     (error: unknown) => {
       // The bridge serves on.
       runtime.log.error("the upgrade stopped half-way", {
@@ -99,9 +99,9 @@ async function inherit(life: Life, handover: Handover, lifeline: Lifeline): Prom
   return await supervise(life, program, bridgeGone);
 }
 
-function openLifeline({ lifeline }: Handover): Lifeline {
-  sealDescriptors([lifeline]);
-  return new Lifeline(socketOf(lifeline));
+function openSuccession({ lifeline, passage }: Handover, inheritance: Inheritance): Succession {
+  sealDescriptors([lifeline, passage]);
+  return { lifeline: new Lifeline(socketOf(lifeline)), passage, inheritance };
 }
 
 /** `bridgeGone`: nothing is left of an upgrade before. */

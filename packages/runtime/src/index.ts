@@ -45,6 +45,7 @@ export {
   formatAddress,
   ListenError,
 } from "./listen.ts";
+export { receiveSockets, sendSockets } from "./socket-passing.ts";
 export { Inheritance } from "./inheritance.ts";
 export {
   canReplaceProcess,

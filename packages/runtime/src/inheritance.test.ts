@@ -12,7 +12,10 @@ test("a socket is found by its name, with what waits in its queue", { skip }, as
   const bound = first.listener("outbound", "127.0.0.1", () => bindListener("127.0.0.1", 0));
   const closed = first.listener("gone", "127.0.0.1", () => bindListener("127.0.0.1", 0));
   closed.close();
-  assert.deepEqual(first.held(), { outbound: bound.fd });
+  assert.deepEqual(first.handOn(), { outbound: bound.fd });
+  assert.deepEqual(first.newcomers(), {}, "the next process has it");
+  const late = first.listener("late", "127.0.0.1", () => bindListener("127.0.0.1", 0));
+  assert.deepEqual(first.newcomers(), { late: late.fd });
   assert.equal(first.hasPredecessor, false);
 
   // Nobody accepts: it waits.
@@ -37,5 +40,10 @@ test("a socket is found by its name, with what waits in its queue", { skip }, as
   acceptor.close();
   taken.close();
   waiting.destroy();
-  assert.deepEqual(next.held(), {});
+  assert.deepEqual(next.handOn(), {});
+  next.receive({ late: late.duplicate() });
+  const again = next.listener("late", "127.0.0.1", () => assert.fail("it came later"));
+  assert.deepEqual(next.newcomers(), {}, "the process before has it");
+  again.close();
+  late.close();
 });

@@ -17,6 +17,8 @@ export interface SystemCalls {
     to: Uint8Array,
     toLength: number,
   ): bigint;
+  sendmsg(fd: number, message: Uint8Array, flags: number): bigint;
+  recvmsg(fd: number, message: Uint8Array, flags: number): bigint;
   dup(fd: number): number;
   close(fd: number): number;
   getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
@@ -81,6 +83,7 @@ export const socketAddressBytes = { v4: 16, v6: 28 } as const;
 
 let calls: SystemCalls | null | undefined;
 let errnoOf: (() => number) | null = null;
+let pointerOf: ((bytes: Uint8Array) => bigint) | null = null;
 
 /** Null where FFI is missing. */
 export function systemCalls(): SystemCalls | null {
@@ -96,6 +99,8 @@ export function systemCalls(): SystemCalls | null {
       bind: { arguments: ["i32", "buffer", "u32"], return: "i32" },
       listen: { arguments: ["i32", "i32"], return: "i32" },
       sendto: { arguments: ["i32", "buffer", "u64", "i32", "buffer", "u32"], return: "i64" },
+      sendmsg: { arguments: ["i32", "buffer", "i32"], return: "i64" },
+      recvmsg: { arguments: ["i32", "buffer", "i32"], return: "i64" },
       dup: { arguments: ["i32"], return: "i32" },
       close: { arguments: ["i32"], return: "i32" },
       getsockname: { arguments: ["i32", "buffer", "buffer"], return: "i32" },
@@ -107,6 +112,7 @@ export function systemCalls(): SystemCalls | null {
     });
     const errnoAddress = (functions as Record<string, () => bigint>)[errnoSymbol];
     errnoOf = () => (errnoAddress === undefined ? 0 : ffi.getInt32(errnoAddress(), 0));
+    pointerOf = (bytes) => ffi.getRawPointer(bytes);
     calls = functions as unknown as SystemCalls;
   } catch {
     // A system whose C library lacks one of these: as if there were no FFI.
@@ -131,6 +137,11 @@ export function trimHeap(): void {
     }
   }
   trim?.(0n);
+}
+
+/** Where bytes are, for a structure that holds their address; they must outlive the call. */
+export function rawPointer(bytes: Uint8Array): bigint {
+  return pointerOf === null ? 0n : pointerOf(bytes);
 }
 
 export function lastErrno(): number {

@@ -191,7 +191,7 @@ test("another process takes the sockets: nothing that is asked is lost", {
   const waiting = askUdp(before, framedQuery(7).subarray(2));
   const last = once(kept, "data");
   kept.write(framedQuery(2));
-  const after = await open(context, null, new Inheritance(held.held()));
+  const after = await open(context, null, new Inheritance(held.handOn()));
   assert.equal(after.port, before.port);
   await after.begin();
   assert.equal(((await waiting)[3] ?? 15) & 15, 0, "what waited is answered");

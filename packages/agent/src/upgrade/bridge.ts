@@ -2,7 +2,15 @@
 // process drains and becomes the new program; the heir, which is that program, takes the sockets
 // back and sends the bridge away.
 
-import { childEnd, type Runtime, sleep } from "@weft/runtime";
+import {
+  childEnd,
+  closeDescriptor,
+  type Inheritance,
+  receiveSockets,
+  type Runtime,
+  sendSockets,
+  sleep,
+} from "@weft/runtime";
 import type { Agent } from "../agent.ts";
 import type { Handover } from "./handover.ts";
 import type { Lifeline } from "./lifeline.ts";
@@ -13,6 +21,14 @@ export interface BridgeOptions {
   readonly stop: AbortSignal;
 }
 
+/** What joins the two processes. */
+export interface Succession {
+  readonly lifeline: Lifeline;
+  /** Descriptor of the socket over which sockets go. */
+  readonly passage: number;
+  readonly inheritance: Inheritance;
+}
+
 /** A bridge that cannot serve by then is of no use: its owner serves on. */
 const readyWithinMs = 25_000;
 
@@ -20,18 +36,22 @@ const readyWithinMs = 25_000;
 const takeWithinMs = 2_000;
 
 /** Resolves when the process before this one has left DNS and new addresses to this one. */
-export async function takeOver(lifeline: Lifeline, { timers }: Runtime): Promise<void> {
+export async function takeOver(
+  { inheritance, lifeline, passage }: Succession,
+  { timers }: Runtime,
+): Promise<void> {
   const patience = new AbortController();
   lifeline.say("prepared");
   const late = sleep(timers, takeWithinMs, patience.signal);
   await Promise.race([lifeline.said("take"), lifeline.ended, late]);
   patience.abort();
+  inheritance.receive(receiveSockets(passage));
 }
 
 /** Serves until the heir does, or until the workload ends; answers the exit code. */
 export async function serveAsBridge(
   agent: Agent,
-  lifeline: Lifeline,
+  { inheritance, lifeline, passage }: Succession,
   options: BridgeOptions,
 ): Promise<number> {
   const { runtime, drainMs } = options;
@@ -46,6 +66,7 @@ export async function serveAsBridge(
   void lifeline.said("yield").then(() => agent.yieldControl(true));
   void lifeline.said("prepared").then(async () => {
     await agent.yieldNames(true);
+    sendSockets(passage, inheritance.newcomers());
     lifeline.say("take");
   });
   const stopped = new Promise<void>((resolve) => {
@@ -63,7 +84,7 @@ export async function serveAsBridge(
 /** Begins to serve in the bridge's place; resolves when the bridge has gone. */
 export async function succeedBridge(
   agent: Agent,
-  lifeline: Lifeline,
+  { lifeline, passage }: Succession,
   { bridgePid }: Handover,
   runtime: Runtime,
   onServing: () => void,
@@ -76,4 +97,5 @@ export async function succeedBridge(
   lifeline.say("leave");
   await childEnd(bridgePid);
   lifeline.close();
+  closeDescriptor(passage);
 }

@@ -18,6 +18,8 @@ export interface Handover {
   readonly sockets: Readonly<Record<string, number>>;
   /** Descriptor of the socket between the two processes. */
   readonly lifeline: number;
+  /** Of another one, for sockets that were opened since. */
+  readonly passage: number;
   /** Heir: the program that goes on running; null when there is none. */
   readonly program: RunningProgram | null;
   /** Heir: the bridge's process. */

@@ -7,9 +7,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import {
   canReplaceProcess,
+  descriptorOf,
   type Inheritance,
   replaceProcess,
   type Runtime,
+  sendSockets,
   sleep,
 } from "@weft/runtime";
 import type { Agent } from "../agent.ts";
@@ -29,9 +31,10 @@ export interface UpgradeOptions {
 
 /** From its start to the bridge's serving. */
 const bridgePatienceMs = 30_000;
-/** Descriptors of a child: 0 to 2, then the lifeline, then the sockets. */
+/** Descriptors of a child: 0 to 2, then these. */
 const lifelineFd = 3;
-const firstSocketFd = 4;
+const passageFd = 4;
+const firstSocketFd = 5;
 
 export class Upgrade {
   readonly #runtime: Runtime;
@@ -98,6 +101,11 @@ export class Upgrade {
     this.#bridge?.kill("SIGKILL");
   }
 
+  /** This end of the socket over which others go. */
+  get #passage(): number {
+    return descriptorOf(this.#bridge?.stdio[passageFd]);
+  }
+
   async #run(folder: string): Promise<void> {
     const { log, timers } = this.#runtime;
     this.#agent.yieldControl(true);
@@ -112,6 +120,7 @@ export class Upgrade {
     ]);
     const taken = lifeline.said("prepared").then(async () => {
       await this.#agent.yieldNames(true);
+      sendSockets(this.#passage, this.#inheritance.newcomers());
       lifeline.say("take");
       await lifeline.said("ready");
       return null;
@@ -121,6 +130,7 @@ export class Upgrade {
     if (reason !== null) {
       bridge.kill("SIGKILL");
       lifeline.close();
+      bridge.stdio[passageFd]?.destroy();
       this.#bridge = null;
       this.#agent.yieldControl(false);
       await this.#agent.yieldNames(false);
@@ -136,7 +146,7 @@ export class Upgrade {
   #startBridge(folder: string): ChildProcess {
     const { args, environment, launcher } = this.#options;
     const group = this.#capture?.startGroup ?? null;
-    const held = Object.entries(this.#inheritance.held());
+    const held = Object.entries(this.#inheritance.handOn());
     const sockets = held.map(([name], i): [string, number] => [name, firstSocketFd + i]);
     const handover: Handover = {
       role: "bridge",
@@ -145,17 +155,19 @@ export class Upgrade {
       capture: this.#capture?.handOver("bridge") ?? null,
       sockets: Object.fromEntries(sockets),
       lifeline: lifelineFd,
+      passage: passageFd,
       program: null,
       bridgePid: 0,
     };
     const bridge = spawn(launcher, [...args], {
-      stdio: ["ignore", "inherit", "inherit", "pipe", ...held.map(([, fd]) => fd)],
+      stdio: ["ignore", "inherit", "inherit", "pipe", "pipe", ...held.map(([, fd]) => fd)],
       // A terminal's interrupt is for this process, which tells the bridge.
       detached: true,
       env: writeHandover(environment, handover),
       ...(group === null ? {} : { gid: group }),
     });
     bridge.on("error", () => {});
+    bridge.stdio[passageFd]?.on("error", () => {});
     this.#bridge = bridge;
     this.#lifeline = new Lifeline(bridge.stdio[lifelineFd] as Socket);
     return bridge;
@@ -164,7 +176,8 @@ export class Upgrade {
   /** Does not return, unless the system refuses. */
   #become(folder: string): void {
     const { args, environment, launcher } = this.#options;
-    const sockets = this.#inheritance.held();
+    const sockets = this.#inheritance.handOn();
+    const passage = this.#passage;
     const lifeline = this.#lifeline?.descriptor ?? -1;
     const program = this.#program?.forHeir() ?? null;
     const capture = this.#capture?.handOver("heir") ?? null;
@@ -175,11 +188,12 @@ export class Upgrade {
       capture,
       sockets,
       lifeline,
+      passage,
       program,
       bridgePid: this.#bridge?.pid ?? 0,
     };
     const guards = [program?.guard?.fd ?? -1, capture?.owned?.guard.fd ?? -1];
-    const kept = [...Object.values(sockets), lifeline, ...guards].filter((fd) => fd >= 0);
+    const kept = [...Object.values(sockets), lifeline, passage, ...guards].filter((fd) => fd >= 0);
     const become = (): void =>
       replaceProcess(launcher, args, writeHandover(environment, handover), kept);
     try {
