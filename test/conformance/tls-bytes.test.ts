@@ -74,10 +74,78 @@ class Speaker implements SocketOwner {
 }
 
 test("lent bytes arrive as they were, both ways", async () => {
-  const authority = await TestAuthority.create();
-  const context = createTlsContext(await identityOf(authority));
   const near = new Speaker();
   const far = new Speaker();
+  const close = await connect(near, far, () => far.onDrain());
+  await Promise.all([near.over, far.over]);
+  const [toFar, toNear] = [near.written.digest("hex"), far.written.digest("hex")];
+  assert.equal(far.read.digest("hex"), toFar);
+  assert.equal(near.read.digest("hex"), toNear);
+  close();
+});
+
+/** Notes what it hears, and answers it. */
+class Listener implements SocketOwner {
+  text = "";
+  socket: ByteSocket | null = null;
+  readonly over: Promise<string>;
+  readonly #answer: (socket: ByteSocket, heard: string) => void;
+  #finish: (heard: string) => void = () => {};
+
+  constructor(answer: (socket: ByteSocket, heard: string) => void) {
+    this.#answer = answer;
+    this.over = new Promise((resolve) => (this.#finish = resolve));
+  }
+
+  onConnected(): void {
+    this.socket?.write(Buffer.from("1"));
+  }
+
+  onBytes(bytes: Buffer): void {
+    this.text += bytes.toString("latin1");
+    if (this.socket !== null) this.#answer(this.socket, this.text);
+  }
+
+  onEnd(): void {
+    this.#finish(this.text);
+  }
+
+  onDrain(): void {}
+
+  onClosed(errorCode: string): void {
+    this.#finish(`${this.text}, then ${errorCode}`);
+  }
+}
+
+test("what is written in one turn arrives before the end that follows in it", async () => {
+  for (const isSoon of [false, true]) {
+    const near = new Listener((socket, heard) => {
+      if (heard === "a") socket.write(Buffer.from("2"));
+    });
+    const far = new Listener((socket, heard) => {
+      // The handle itself is written to from the second time on, and busy from the second byte on.
+      for (const byte of heard === "1" ? "a" : "bcd") {
+        socket.write(Buffer.from(byte));
+        flushWrites();
+      }
+      if (heard === "1") return;
+      if (isSoon) socket.destroySoon();
+      else socket.end();
+    });
+    const close = await connect(near, far, () => {});
+    assert.equal(await near.over, "abcd");
+    close();
+  }
+});
+
+/** Both ends of a connection over mutual TLS; `onSecure` is called at the accepting one. */
+async function connect(
+  near: SocketOwner & { socket: ByteSocket | null },
+  far: SocketOwner & { socket: ByteSocket | null },
+  onSecure: () => void,
+): Promise<() => void> {
+  const authority = await TestAuthority.create();
+  const context = createTlsContext(await identityOf(authority));
   const acceptor = createTlsAcceptor({
     context,
     alpnProtocols: [],
@@ -86,7 +154,7 @@ test("lent bytes arrive as they were, both ways", async () => {
       far.socket = socket;
       socket.owner = far;
       socket.resume();
-      far.onDrain();
+      onSecure();
       flushWrites();
     },
     onFailed: (reason) => assert.fail(reason),
@@ -117,14 +185,12 @@ test("lent bytes arrive as they were, both ways", async () => {
     onSession: null,
   };
   near.socket = connectTls(options, near);
-  await Promise.all([near.over, far.over]);
-  const [toFar, toNear] = [near.written.digest("hex"), far.written.digest("hex")];
-  assert.equal(far.read.digest("hex"), toFar);
-  assert.equal(near.read.digest("hex"), toNear);
-  near.socket.destroy();
-  far.socket?.destroy();
-  acceptor.close();
-});
+  return () => {
+    near.socket?.destroy();
+    far.socket?.destroy();
+    acceptor.close();
+  };
+}
 
 async function identityOf(authority: TestAuthority): Promise<{
   keyPem: string;

@@ -7,21 +7,23 @@ import type { Socket } from "node:net";
 import { getSystemErrorName } from "node:util";
 
 /** A write that the system takes later; Node makes it and calls `oncomplete`. */
-interface LateWrite {
+export interface LateWrite {
   oncomplete: (this: LateWrite, status: number) => void;
   /** Set when it was over before `oncomplete` stood there. */
   writeStatus: number | null;
   /** Kept alive until then. */
-  buffer: Buffer;
-  writer: HandleWriter;
+  bytes: Buffer | Buffer[];
+  byteCount: number;
+  writer: { completed(byteCount: number, status: number): void };
 }
 
 interface Handle {
   readonly writeQueueSize: number;
   writeBuffer(request: object | null, bytes: Buffer): number | LateWrite;
+  writev(request: object | null, pieces: Buffer[], areBuffers: true): number | LateWrite;
 }
 
-interface WithHandle {
+export interface WithHandle {
   readonly _handle: Handle | null;
 }
 
@@ -29,7 +31,13 @@ interface WithHandle {
 let isSupported: boolean | null = null;
 
 /** Bytes that may wait for the system before the writer should stop. */
-const waitingBytesMax = 64 * 1024;
+export const waitingBytesMax: number = 64 * 1024;
+
+/** Whether this Node is known to write without a request object; else `socket` is to show it. */
+export function writesDirectly(socket: Socket): boolean {
+  if (isSupported === null) watchFirstWrite(socket);
+  return isSupported === true;
+}
 
 /** The writing side of one socket. */
 export class HandleWriter {
@@ -64,11 +72,9 @@ export class HandleWriter {
 
   #begin(): boolean {
     const socket = this.#socket;
-    if (isSupported === null) watchFirstWrite(socket);
-    else if (isSupported && !socket.connecting && socket.writableLength === 0) {
-      this.#isDirect = true;
-    }
-    return this.#isDirect;
+    const mayWrite = writesDirectly(socket) && !socket.connecting && socket.writableLength === 0;
+    this.#isDirect = mayWrite;
+    return mayWrite;
   }
 
   /** True when the system took all of it; else `bytes` must stay as they are until `onEmpty`. */
@@ -77,40 +83,50 @@ export class HandleWriter {
     if (handle === null) return true;
     const answer = handle.writeBuffer(null, bytes);
     if (answer === 0) return true;
-    if (typeof answer === "number") this.#fail(answer);
+    if (typeof answer === "number") failWrite(this.#socket, answer);
     else this.#await(handle, answer, bytes);
     return false;
   }
 
   #await(handle: Handle, late: LateWrite, bytes: Buffer): void {
-    late.buffer = bytes;
+    late.bytes = bytes;
+    late.byteCount = bytes.length;
     late.writer = this;
     late.oncomplete = onComplete;
     this.#waitingBytes += bytes.length;
     const status = late.writeStatus;
     // Nothing queued and nothing told: it was refused.
     if (status !== null) this.completed(bytes.length, status);
-    else if (handle.writeQueueSize === 0) this.#fail(brokenPipe);
+    else if (handle.writeQueueSize === 0) failWrite(this.#socket, brokenPipe);
   }
 
   completed(byteCount: number, status: number): void {
     this.#waitingBytes -= byteCount;
-    if (status < 0) this.#fail(status);
+    if (status < 0) failWrite(this.#socket, status);
     else if (this.#waitingBytes === 0) this.#onEmpty();
   }
 
-  #fail(status: number): void {
-    const code = getSystemErrorName(status);
-    const error: NodeJS.ErrnoException = new Error(`write ${code}`);
-    error.code = code;
-    this.#socket.destroy(error);
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroySoon(): void {
+    this.#socket.destroySoon();
   }
 }
 
-const brokenPipe = -32;
+export const brokenPipe: number = -32;
 
-function onComplete(this: LateWrite, status: number): void {
-  this.writer.completed(this.buffer.length, status);
+/** What is left of a socket that could not be written to. */
+export function failWrite(socket: Socket, status: number): void {
+  const code = getSystemErrorName(status);
+  const error: NodeJS.ErrnoException = new Error(`write ${code}`);
+  error.code = code;
+  socket.destroy(error);
+}
+
+export function onComplete(this: LateWrite, status: number): void {
+  this.writer.completed(this.byteCount, status);
 }
 
 /** Node's own way of writing is seen once, on a handle of which it is the only user. */

@@ -4,10 +4,10 @@
 // the event's handler returns. Owners are objects with methods: no closure, promise or listener per
 // request.
 //
-// Seams of Node are used here and nowhere else (docs/decisions/0019, 0048, 0049): an accepted
+// Seams of Node are used here and nowhere else (docs/decisions/0019, 0048, 0049, 0052): an accepted
 // connection's handle is given to a socket with `onread`, `push` of a TLS socket is replaced,
-// plain sockets write to their handle (`handle-write.ts`) and TLS sockets read into our buffer
-// (`tls-read.ts`), so that bytes do not pass through the stream machinery.
+// sockets write to their handle (`handle-write.ts`, `tls-write.ts`) and TLS sockets read into our
+// buffer (`tls-read.ts`), so that bytes do not pass through the stream machinery.
 
 import { connect as connectTcp, isIP, Socket, type TcpNetConnectOpts } from "node:net";
 import type { TLSSocket } from "node:tls";
@@ -29,6 +29,7 @@ import { HandleWriter } from "./handle-write.ts";
 import { plainAddress } from "./original-destination.ts";
 import { socketFrom } from "./transparent-socket.ts";
 import { readIntoBuffer } from "./tls-read.ts";
+import { TlsWriter } from "./tls-write.ts";
 
 export type { ByteSocket, SocketOwner } from "./byte-socket.ts";
 
@@ -79,14 +80,14 @@ class TcpSocket implements ByteSocket, Gatherer {
   #held: (Buffer | null)[] | null = null;
   #errorCode = "";
   readonly socket: Socket;
-  /** Null for TLS, which encrypts before it writes. */
-  readonly #writer: HandleWriter | null;
+  readonly #writer: HandleWriter | TlsWriter;
 
   /** `remoteAddress` where it is known already. */
   constructor(socket: Socket, tls: TLSSocket | null, remoteAddress = "") {
     this.socket = socket;
     this.#remoteAddress = remoteAddress;
-    this.#writer = tls === null ? new HandleWriter(socket, () => drained(this)) : null;
+    const onEmpty = (): void => drained(this);
+    this.#writer = tls === null ? new HandleWriter(socket, onEmpty) : new TlsWriter(tls, onEmpty);
     this.tls = tls;
     (socket as Attached).weft = this;
     socket.on("error", onSocketError);
@@ -126,7 +127,7 @@ class TcpSocket implements ByteSocket, Gatherer {
   }
 
   get unsentBytes(): number {
-    return this.socket.writableLength + (this.#writer?.waitingBytes ?? 0);
+    return this.socket.writableLength + this.#writer.waitingBytes;
   }
 
   get isPaused(): boolean {
@@ -138,9 +139,8 @@ class TcpSocket implements ByteSocket, Gatherer {
     if (this.piece !== null || (isInBulk && this.#mayGatherLong)) gatherForTurn(this, bytes);
     else if (bytes.length <= copyBytesMax) gatherWrite(this, bytes);
     // The caller's bytes are only lent: they are copied, unless TLS encrypts them at once.
-    else if (this.tls === null || this.socket.writableLength > 0 || hasGathered(this)) {
-      sendLarge(this, bytes);
-    } else this.send(bytes);
+    else if (!this.#encryptsAtOnce || hasGathered(this)) sendLarge(this, bytes);
+    else this.send(bytes);
     return !this.isBlocked;
   }
 
@@ -149,16 +149,20 @@ class TcpSocket implements ByteSocket, Gatherer {
     return this.tls === null && this.unsentBytes === 0;
   }
 
+  /** TLS encrypts what it writes at once; only what comes meanwhile waits as it is. */
+  get #encryptsAtOnce(): boolean {
+    return this.#writer instanceof TlsWriter && this.#writer.isIdle;
+  }
+
   /** True when all of it was taken: its place can be used again. */
   send(bytes: Buffer): boolean {
     const writer = this.#writer;
-    if (writer?.isDirect === true) {
-      if (writer.write(bytes)) return true;
+    if (writer.isDirect) {
+      const isTaken = writer.write(bytes);
       if (writer.isFull) this.isBlocked = true;
-      return false;
+      return isTaken;
     }
-    // TLS encrypts what it writes at once; only what comes meanwhile waits as it is.
-    const isEncrypted = this.tls !== null && this.socket.writableLength === 0;
+    const isEncrypted = this.#encryptsAtOnce;
     if (!this.socket.write(bytes)) this.isBlocked = true;
     return isEncrypted || this.socket.writableLength === 0;
   }
@@ -205,14 +209,14 @@ class TcpSocket implements ByteSocket, Gatherer {
     if (this.isClosed || this.#isEnding) return;
     flushOf(this);
     this.#isEnding = true;
-    this.socket.end();
+    this.#writer.end();
   }
 
   destroySoon(): void {
     if (this.isClosed) return;
     flushOf(this);
     this.#isEnding = true;
-    this.socket.destroySoon();
+    this.#writer.destroySoon();
   }
 
   destroy(): void {
