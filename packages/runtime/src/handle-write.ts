@@ -14,7 +14,11 @@ export interface LateWrite {
   /** Kept alive until then. */
   bytes: Buffer | Buffer[];
   byteCount: number;
-  writer: { completed(byteCount: number, status: number): void };
+  writer: LateWriter;
+}
+
+interface LateWriter {
+  completed(byteCount: number, status: number): void;
 }
 
 interface Handle {
@@ -89,10 +93,7 @@ export class HandleWriter {
   }
 
   #await(handle: Handle, late: LateWrite, bytes: Buffer): void {
-    late.bytes = bytes;
-    late.byteCount = bytes.length;
-    late.writer = this;
-    late.oncomplete = onComplete;
+    tellWhenComplete(late, this, bytes, bytes.length);
     this.#waitingBytes += bytes.length;
     const status = late.writeStatus;
     // Nothing queued and nothing told: it was refused.
@@ -125,7 +126,20 @@ export function failWrite(socket: Socket, status: number): void {
   socket.destroy(error);
 }
 
-export function onComplete(this: LateWrite, status: number): void {
+/** Has `writer.completed` called when it is over, unless `writeStatus` says that it is. */
+export function tellWhenComplete(
+  late: LateWrite,
+  writer: LateWriter,
+  bytes: Buffer | Buffer[],
+  byteCount: number,
+): void {
+  late.bytes = bytes;
+  late.byteCount = byteCount;
+  late.writer = writer;
+  late.oncomplete = onComplete;
+}
+
+function onComplete(this: LateWrite, status: number): void {
   this.writer.completed(this.byteCount, status);
 }
 

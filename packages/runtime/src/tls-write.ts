@@ -8,7 +8,7 @@ import type { TLSSocket } from "node:tls";
 import {
   brokenPipe,
   failWrite,
-  onComplete,
+  tellWhenComplete,
   waitingBytesMax,
   type WithHandle,
   writesDirectly,
@@ -84,10 +84,7 @@ export class TlsWriter {
       : handle.writeBuffer(null, bytes);
     if (typeof late === "number") return this.completed(byteCount, late);
     this.#isBusy = true;
-    late.bytes = bytes;
-    late.byteCount = byteCount;
-    late.writer = this;
-    late.oncomplete = onComplete;
+    tellWhenComplete(late, this, bytes, byteCount);
     const status = late.writeStatus;
     if (status !== null) this.completed(byteCount, status);
     // Nothing encrypted and nothing told: it was refused.
