@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { connect, createServer } from "node:net";
 import { test } from "node:test";
+import { flushWrites } from "./gather.ts";
 import { acceptConnections, bindListener, canShareListeners } from "./listen.ts";
 import { adoptAccepted, type ByteSocket, connectPlain, type SocketOwner } from "./net.ts";
 
@@ -135,6 +136,18 @@ test("a reset reaches the peer as a reset, a destroy as an end", async () => {
   await second.farOwner.until(() => second.farOwner.events.includes("end"));
   assert.equal(second.farOwner.text, "bye");
   second.close();
+});
+
+test("a reset ends a connection whose own end still waits behind what was written", async () => {
+  for (const ending of ["end", "destroySoon"] as const) {
+    const { near, far, nearOwner, close } = await pair();
+    far.pause();
+    while (near.write(Buffer.alloc(64 * 1024))) flushWrites();
+    near[ending]();
+    near.reset();
+    await nearOwner.until(() => nearOwner.events.some((event) => event.startsWith("closed")));
+    close();
+  }
 });
 
 test("connecting to a closed port tells the owner why", async () => {

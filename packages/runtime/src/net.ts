@@ -228,7 +228,8 @@ class TcpSocket implements ByteSocket, Gatherer {
   reset(): void {
     if (this.isClosed) return;
     dropOf(this);
-    if (this.tls === null) this.socket.resetAndDestroy();
+    // The system refuses to reset what is being shut down, and Node then never closes it.
+    if (this.tls === null && !this.#isEnding) this.socket.resetAndDestroy();
     else this.socket.destroy();
   }
 
