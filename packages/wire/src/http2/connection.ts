@@ -176,6 +176,7 @@ export class Http2Connection {
   /** The socket is done with what was taken: an idle connection holds no memory for output. */
   rest(): void {
     this.#sender.rest();
+    this.#reader.rest();
   }
 
   /** Takes bytes from the socket; lent. `nowMs` is a monotonic clock. */

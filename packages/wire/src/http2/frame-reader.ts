@@ -26,11 +26,12 @@ export type FrameEvent = (typeof FrameEvent)[keyof typeof FrameEvent];
 const Phase = Object.freeze({ Head: 0, Payload: 1, PadLength: 2, Content: 3, Padding: 4, Skip: 5 });
 
 const nothing = Buffer.alloc(0);
+const heldBytesMin = 64;
 
 export class FrameReader {
   #phase: number = Phase.Head;
-  /** The part of a head or a payload that came in earlier chunks. */
-  #held: Buffer = Buffer.allocUnsafeSlow(64);
+  /** The part of a head or a payload that came in earlier chunks; its memory when one does. */
+  #held: Buffer = nothing;
   #heldBytes = 0;
   /** Bytes of content, padding or unknown payload still to come. */
   #left = 0;
@@ -75,12 +76,27 @@ export class FrameReader {
       return this.#takeHead(bytes, at, end);
     }
     const count = Math.min(end - at, frameHeadBytes - this.#heldBytes);
+    this.#makeRoom(frameHeadBytes);
     bytes.copy(this.#held, this.#heldBytes, at, at + count);
     this.#heldBytes += count;
     this.at = at + count;
     if (this.#heldBytes < frameHeadBytes) return FrameEvent.None;
     this.#heldBytes = 0;
     return this.#takeHead(this.#held, 0, end, bytes);
+  }
+
+  /** Called before anything is held. */
+  #makeRoom(byteCount: number): void {
+    if (this.#held.length < byteCount) {
+      this.#held = Buffer.allocUnsafeSlow(Math.max(heldBytesMin, byteCount));
+    }
+  }
+
+  /** Keeps no memory that no frame has begun to need; `payload` is used no more. */
+  rest(): void {
+    if (this.#heldBytes > 0 || this.#phase === Phase.Payload) return;
+    this.#held = nothing;
+    this.payload = nothing;
   }
 
   #takeHead(head: Buffer, at: number, end: number, bytes: Buffer = head): FrameEvent {
@@ -103,7 +119,7 @@ export class FrameReader {
       return FrameEvent.Frame;
     }
     this.#phase = Phase.Payload;
-    if (this.#held.length < this.length) this.#held = Buffer.allocUnsafeSlow(this.length);
+    this.#makeRoom(this.length);
     return this.#readPayload(bytes, end);
   }
 

@@ -69,7 +69,7 @@ export class OpenStreams {
 }
 
 function emptySlots(count: number): (StreamState | null)[] {
-  return Array.from({ length: count }, () => null);
+  return new Array<StreamState | null>(count).fill(null);
 }
 
 /** Identifiers of one side are all odd. */
