@@ -1,12 +1,13 @@
 // `node bench/growth.ts [routes|endpoints] [rounds]`: what a request costs one proxy as its service
-// grows from 10 to 10,000, in interleaved rounds; medians of the rounds' ratios. The wanted ratio is
-// 1.15 at most.
+// grows from 10 to 10,000, in interleaved rounds; medians of the rounds' ratios. The wanted ratio
+// is 1.15 at most.
 //
 // routes: exact paths and prefixes. endpoints: loopback addresses, all of them one nginx on a
 // wildcard socket, so that nothing but the proxy meets 10,000 of anything. An endpoint has
 // connections of its own, and what those cost is in the figures: "closing" dials for every request
 // on both sides, so only what the proxy holds differs; "opening" is the default from a fresh start,
-// when nearly each request of the many needs a new connection; "kept" is the same once all are open.
+// when nearly each request of the many needs a new connection; "kept" is the same once all are
+// open.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,5 +1,5 @@
-// HTTP/2 requests and frames of H22 to H50 that have to be refused, each with the code we give; also
-// said to other proxies (test/interop/strictness.test.ts).
+// HTTP/2 requests and frames of H22 to H50 that have to be refused, each with the code we give;
+// also said to other proxies (test/interop/strictness.test.ts).
 
 import { Http2Error } from "@weft/wire";
 import {

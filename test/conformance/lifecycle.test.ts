@@ -7,6 +7,9 @@ import { send } from "./client.ts";
 import { behaviour, eventually, type Mesh } from "./harness.ts";
 import { FrameFlag, FrameType, RawHttp2, requestFields } from "./http2-raw.ts";
 
+/** A busy machine takes seconds to start a worker. */
+const patienceMs = 30_000;
+
 /** Requests over kept connections until stopped; what each one came to. */
 function load(
   mesh: Mesh,
@@ -38,6 +41,12 @@ function load(
 
 behaviour("renewing an SVID under load fails no request", import.meta.url, async (mesh) => {
   const running = load(mesh, 8);
+  // Each renewal meets requests on connections of the one before, however slow the machine is.
+  const served = (count: number): Promise<void> => {
+    const from = running.outcomes.length;
+    return eventually(() => running.outcomes.length >= from + count, patienceMs);
+  };
+  await served(10);
   for (let i = 0; i < 6; i++) {
     for (const [name, account] of [
       ["web", "web"],
@@ -47,10 +56,9 @@ behaviour("renewing an SVID under load fails no request", import.meta.url, async
         .proxy(name)
         .setIdentity(await mesh.authority.issue(`spiffe://weft.local/ns/default/sa/${account}`));
     }
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await served(20);
   }
   const outcomes = await running.stop();
-  assert.ok(outcomes.length > 50);
   assert.deepEqual([...new Set(outcomes)], ["200"]);
 });
 
@@ -63,7 +71,9 @@ behaviour("a worker that dies is replaced on the same sockets", import.meta.url,
   assert.equal(stopped.status, 200);
   // With one worker nobody accepts now: the connection waits in the socket's queue and is served.
   const answers = await Promise.all(
-    Array.from({ length: 8 }, () => mesh.send("web", "http://catalog/after")),
+    Array.from({ length: 8 }, () =>
+      mesh.send("web", "http://catalog/after", { timeoutMs: patienceMs }),
+    ),
   );
   for (const { status } of answers) assert.equal(status, 200);
   await eventually(async () => {
@@ -72,7 +82,7 @@ behaviour("a worker that dies is replaced on the same sockets", import.meta.url,
       workersReplaced: number;
     };
     return status.workersReplaced >= 1 && status.workers.length === mesh.concurrency;
-  });
+  }, patienceMs);
 });
 
 behaviour(

@@ -1,5 +1,5 @@
-// Loaded into every thread by `--import`: each worker says in a file, again and again, what parts of
-// Node it has loaded. (A message would make it load more.)
+// Loaded into every thread by `--import`: each worker says in a file, again and again, what parts
+// of Node it has loaded. (A message would make it load more.)
 
 import { renameSync, writeFileSync } from "node:fs";
 import path from "node:path";

@@ -1,5 +1,5 @@
-// Two proxies of two workers each that have served HTTP/1.1, HTTP/2 and HTTP/2 over mutual TLS; ends
-// when each worker has said since what it has loaded. Run by `platform-codecs.test.ts`.
+// Two proxies of two workers each that have served HTTP/1.1, HTTP/2 and HTTP/2 over mutual TLS;
+// ends when each worker has said since what it has loaded. Run by `platform-codecs.test.ts`.
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";

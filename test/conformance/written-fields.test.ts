@@ -1,6 +1,6 @@
 // Nothing that ends a line or a field can come from configuration into a message (H33): the API's
-// validators refuse it, and a proxy that is sent it all the same refuses the update and goes on with
-// what it had. What peers say is refused by the codecs (http1-requests, http2-requests,
+// validators refuse it, and a proxy that is sent it all the same refuses the update and goes on
+// with what it had. What peers say is refused by the codecs (http1-requests, http2-requests,
 // http2-hostile-servers).
 
 import assert from "node:assert/strict";

@@ -160,7 +160,8 @@ spec:
             add: [{ name: x-c, value: "1\\n2" }]
             remove: ["x-d: 1"]
         - type: URLRewrite
-          urlRewrite: { path: { type: ReplaceFullPath, replaceFullPath: "/a HTTP/1.1\\r\\nx-b: 2" } }
+          urlRewrite:
+            path: { type: ReplaceFullPath, replaceFullPath: "/a HTTP/1.1\\r\\nx-b: 2" }
 `;
 
 test("objects that cannot be are refused whole; those that dangle say so", {

@@ -1,6 +1,7 @@
-// h2specd, h2spec's part for clients, against our upstream side through a whole proxy: every case is
-// a server on a port of its own, and here a service of its own. Plain by prior knowledge, and over
-// TLS by ALPN, where h2specd shows an SVID and asks for none. Its report says what it saw of us.
+// h2specd, h2spec's part for clients, against our upstream side through a whole proxy: every case
+// is a server on a port of its own, and here a service of its own. Plain by prior knowledge, and
+// over TLS by ALPN, where h2specd shows an SVID and asks for none. Its report says what it saw of
+// us.
 
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

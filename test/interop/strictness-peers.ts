@@ -1,5 +1,5 @@
-// nginx and HAProxy as plain proxies of HTTP/1.1 and of HTTP/2 by prior knowledge, and an origin that
-// takes anything: what comes back says whether the proxy passed it on.
+// nginx and HAProxy as plain proxies of HTTP/1.1 and of HTTP/2 by prior knowledge, and an origin
+// that takes anything: what comes back says whether the proxy passed it on.
 
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -83,8 +83,8 @@ async function haproxy(context: TestContext, dir: string, origin: number): Promi
   const times = ["connect", "client", "server"].map((name) => `  timeout ${name} 2s\n`);
   writeFileSync(
     file,
-    `defaults\n  mode http\n  http-reuse never\n${times.join("")}frontend f\n  bind 127.0.0.1:${http1Port}
-  bind 127.0.0.1:${http2Port} proto h2\n  default_backend b
+    `defaults\n  mode http\n  http-reuse never\n${times.join("")}frontend f
+  bind 127.0.0.1:${http1Port}\n  bind 127.0.0.1:${http2Port} proto h2\n  default_backend b
 backend b\n  server s 127.0.0.1:${origin}\n`,
   );
   start(context, "/usr/sbin/haproxy", ["-db", "-f", file]);

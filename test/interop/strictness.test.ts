@@ -1,5 +1,5 @@
-// The same requests, raw in HTTP/1 and frame by frame in HTTP/2, through us, nginx and HAProxy: what
-// one of them refuses we refuse too, or strictness.yaml says why not.
+// The same requests, raw in HTTP/1 and frame by frame in HTTP/2, through us, nginx and HAProxy:
+// what one of them refuses we refuse too, or strictness.yaml says why not.
 
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";

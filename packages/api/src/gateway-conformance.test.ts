@@ -79,8 +79,8 @@ describe("Gateway API conformance", { skip }, () => {
 const MUTANTS = 2000;
 
 /**
- * What no message can hold: the standard schemas take it (the experimental ones no more), and a proxy
- * would refuse the whole table of routes for it.
+ * What no message can hold: the standard schemas take it (the experimental ones no more), and a
+ * proxy would refuse the whole table of routes for it.
  */
 const unwritable = /must not hold .*control characters$|is no header name$/;
 

@@ -34,8 +34,8 @@ export interface ClusterEvents {
  */
 const dialledMax = 1000;
 /**
- * Endpoints looked at in one sweep; more than these take turns. Whether an idle connection may still
- * serve is judged at its use as well.
+ * Endpoints looked at in one sweep; more than these take turns. Whether an idle connection may
+ * still serve is judged at its use as well.
  */
 const sweptMax = 1000;
 
@@ -224,8 +224,8 @@ function splitAuthority(authority: string): { host: string; port: number } | nul
 }
 
 /**
- * Whether a program at `address` can be called in that client's name: of one family, and not of this
- * host. A link-local address says nothing without its interface.
+ * Whether a program at `address` can be called in that client's name: of one family, and not of
+ * this host. A link-local address says nothing without its interface.
  */
 function maySee(address: string, client: string): boolean {
   if (client.includes(":") !== address.includes(":")) return false;

@@ -245,9 +245,9 @@ export function findMethod(bytes: Buffer, start: number, end: number): number {
 }
 
 /**
- * Whether a method that is none of `methods` may be passed on. Of all tokens only those that methods
- * are made of: a "get" is GET to a reader that folds, and another method to our rules. PRI begins
- * HTTP/2 (RFC 9113 §3.4).
+ * Whether a method that is none of `methods` may be passed on. Of all tokens only those that
+ * methods are made of: a "get" is GET to a reader that folds, and another method to our rules. PRI
+ * begins HTTP/2 (RFC 9113 §3.4).
  */
 export function isForeignMethod(bytes: Buffer, start: number, end: number): boolean {
   for (let at = start; at < end; at++) {
