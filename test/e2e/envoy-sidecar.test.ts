@@ -182,6 +182,31 @@ test("a program behind Envoy is in the mesh like any other", { timeout: 120_000 
     assert.match(stdout, /reviews\.default\.svc\.cluster\.local:80 .* healthy /);
   });
 
+  await t.test("weft stat counts what Envoy served", async () => {
+    interface Stat {
+      readonly service: string;
+      readonly requestsPerSecond: number;
+      readonly successRate: number | null;
+      readonly mtlsShare: number | null;
+      readonly latencyMs: { readonly p99: number | null };
+    }
+    const load = new SteadyLoad({
+      port: builtin.outboundPort,
+      headers: { host: "catalog" },
+      ratePerSecond: 50,
+    });
+    t.after(() => load.stop());
+    const stat = await eventually("requests of catalog are counted", async () => {
+      const { items } = await mesh.json<{ items: Stat[] }>("stat");
+      const found = items.find(({ service }) => service === "catalog");
+      return found !== undefined && found.requestsPerSecond >= 1 ? found : null;
+    });
+    await load.stop();
+    assert.equal(stat.successRate, 1);
+    assert.equal(stat.mtlsShare, 1);
+    assert.ok(stat.latencyMs.p99 !== null && stat.latencyMs.p99 < 5_000, `${stat.latencyMs.p99}`);
+  });
+
   await t.test("Envoy's files hold no key and are their owner's alone", () => {
     const bootstrap = path.join(folder, "bootstrap.json");
     assert.doesNotMatch(readFileSync(bootstrap, "utf8"), /PRIVATE KEY|BEGIN CERTIFICATE/);

@@ -99,10 +99,9 @@ function compileInboundListener(
   const mode = modeOf(model, workload, port).value;
   const proxies = acceptedProxiesOf(model, workload, port);
   const protocol = workloadProtocol(port);
-  const filter =
-    protocol === "tcp"
-      ? tcpFilter(name, idleOf(model, workload, "tcp"))
-      : inboundHttpFilter(name, idleOf(model, workload, "http"));
+  const idleMs = idleOf(model, workload, protocol === "tcp" ? "tcp" : "http");
+  const filter = (isTls: boolean): Filter =>
+    protocol === "tcp" ? tcpFilter(name, idleMs) : inboundHttpFilter(name, idleMs, isTls);
   const listener = Listener.fromPartial({
     name,
     address: socketAddress(workload.spec.address, meshPort),
@@ -148,19 +147,24 @@ function idleOf(model: Model, workload: Workload, protocol: "http" | "tcp"): num
 }
 
 /** Strict takes TLS alone, Permissive both, Disable offers none. */
-function chainsFor(mode: MtlsMode, protocol: Protocol, filter: Filter): FilterChain[] {
+function chainsFor(
+  mode: MtlsMode,
+  protocol: Protocol,
+  filter: (isTls: boolean) => Filter,
+): FilterChain[] {
   const tls = FilterChain.fromPartial({
     name: "tls",
     filterChainMatch: { transportProtocol: "tls" },
-    filters: [filter],
+    filters: [filter(true)],
     transportSocket: downstreamTls(protocol),
   });
-  const plain = FilterChain.fromPartial({ name: "plain", filters: [filter] });
+  const plain = FilterChain.fromPartial({ name: "plain", filters: [filter(false)] });
   if (mode === "Strict") return [tls];
   return mode === "Disable" ? [plain] : [tls, plain];
 }
 
-function inboundHttpFilter(name: string, idleMs: number): Filter {
+/** Envoy counts what came in plaintext apart. */
+function inboundHttpFilter(name: string, idleMs: number, isTls: boolean): Filter {
   const action = RouteAction.fromPartial({
     clusterSpecifier: { $case: "cluster", cluster: name },
     timeout: duration(0),
@@ -173,7 +177,7 @@ function inboundHttpFilter(name: string, idleMs: number): Filter {
   const routeConfig = RouteConfiguration.fromPartial({ name });
   routeConfig.virtualHosts = [host];
   const manager = HttpConnectionManager.fromPartial({
-    ...managerDefaults(name),
+    ...managerDefaults(isTls ? name : `${name}/plain`),
     forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET,
     setCurrentClientCertDetails: { uri: true },
   });

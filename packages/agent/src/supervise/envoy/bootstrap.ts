@@ -22,6 +22,8 @@ export function makeBootstrap(options: BootstrapOptions): object {
   return {
     node: { id: node.id, cluster: node.cluster, metadata: node.metadata ?? {} },
     admin: { address: { pipe: { path: adminSocket, mode: 0o600 } } },
+    // Else histograms are up to five seconds old.
+    stats_flush_on_admin: true,
     stats_config: {
       histogram_bucket_settings: [{ match: { prefix: "cluster." }, buckets: [...boundsMs] }],
     },

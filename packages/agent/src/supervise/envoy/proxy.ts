@@ -13,14 +13,7 @@ import {
   type ProxyOptions,
   type ProxyPorts,
 } from "@weft/proxy";
-import {
-  formatAddress,
-  requestDurationBounds,
-  type ReservedPort,
-  reservePort,
-  sleep,
-  type Timer,
-} from "@weft/runtime";
+import { formatAddress, type ReservedPort, reservePort, sleep, type Timer } from "@weft/runtime";
 import { createXdsRelay, type HeldResources, typeUrls, type XdsRelay } from "@weft/xds";
 import { type LocalGrpcServer, openLocalGrpcServer } from "@weft/xds/grpc";
 import { Listener } from "@weft/xds/messages/envoy/config/listener/v3/listener.js";
@@ -29,6 +22,8 @@ import type { ProxyLink, SupervisedProxy } from "../data-plane.ts";
 import { EnvoyAdmin } from "./admin.ts";
 import type { EnvoyBinary } from "./binary.ts";
 import { makeBootstrap } from "./bootstrap.ts";
+import { boundsMs, loadTarget } from "./load.ts";
+import { LoadMeter } from "./load-meter.ts";
 import { EnvoyProcess, logFormat } from "./process.ts";
 import { Secrets } from "./secrets.ts";
 import { openServicePorts, type ServicePorts } from "./service-ports.ts";
@@ -71,6 +66,7 @@ class EnvoyProxy implements DataPlane {
   readonly #secrets: Secrets;
   readonly #paths: SocketPaths;
   readonly #admin: EnvoyAdmin;
+  readonly #load: LoadMeter;
   readonly #reserved: ReservedPort[] = [];
   readonly #ready: PromiseWithResolvers<void> = Promise.withResolvers();
   #server: LocalGrpcServer | null = null;
@@ -93,6 +89,12 @@ class EnvoyProxy implements DataPlane {
     this.#paths = socketPaths(options.folder);
     this.#admin = new EnvoyAdmin(this.#paths.admin);
     this.#secrets = new Secrets(runtime);
+    this.#load = new LoadMeter({
+      runtime,
+      workload: options.proxy.workload,
+      read: () => this.#admin.get(loadTarget),
+      clusterNames: () => this.#relay.held.get(typeUrls.cluster)?.keys() ?? [],
+    });
     this.#ready.promise.catch(() => {});
     this.#relay = createXdsRelay({
       runtime,
@@ -123,7 +125,7 @@ class EnvoyProxy implements DataPlane {
       node: this.#options.link.nodeOf("envoy", this.#ports),
       agentSocket: this.#paths.agent,
       adminSocket: this.#paths.admin,
-      boundsMs: requestDurationBounds.map((seconds) => seconds * 1_000),
+      boundsMs,
     });
     const file = path.join(folder, bootstrapFile);
     writeFileSync(file, JSON.stringify(bootstrap, null, 2), { mode: 0o600 });
@@ -206,7 +208,7 @@ class EnvoyProxy implements DataPlane {
   }
 
   takeLoad(): LoadRow[] {
-    return [];
+    return this.#load.take();
   }
 
   ask(topic: string): Promise<unknown> {
@@ -251,6 +253,7 @@ class EnvoyProxy implements DataPlane {
       const { log } = this.#options.proxy.runtime;
       log.warn("Envoy could not be drained", { reason: String(error) });
     }
+    await this.#load.read();
     // What it keeps open to the program would hold up the program's own end.
     await this.#process?.stop();
   }
@@ -266,6 +269,7 @@ class EnvoyProxy implements DataPlane {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#load.close();
     this.#lookTimer?.cancel();
     this.#snapshotTimer?.cancel();
     await this.#process?.stop();
@@ -341,6 +345,7 @@ class EnvoyProxy implements DataPlane {
   /** Whether to start it again. */
   #ended(how: string, lastLine: string): boolean {
     this.#isLive = false;
+    this.#load.restarted();
     this.#lookTimer?.cancel();
     if (!this.#isClosed) this.#look();
     if (this.#wasReady) return true;
