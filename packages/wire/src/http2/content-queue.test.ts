@@ -1,4 +1,4 @@
-// What waits comes out as it went in, whatever the sizes; pieces that were given back are lent anew.
+// What waits comes out as it went in, whatever the sizes; pieces that came back are lent anew.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

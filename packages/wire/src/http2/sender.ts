@@ -310,8 +310,8 @@ export class Sender {
   }
 
   /**
-   * How much of `wanted` may go into one frame now. A frame among many ends where a TLS record does:
-   * the peer decrypts record by record, and so reads each frame at once.
+   * How much of `wanted` may go into one frame now. A frame among many ends where a TLS record
+   * does: the peer decrypts record by record, and so reads each frame at once.
    */
   #frameRoom(stream: StreamState, wanted: number): number {
     const window = Math.min(stream.sendWindow, this.sendWindow);
