@@ -290,6 +290,8 @@ test("Envoy gets a renewed SVID and ends with its agent", { timeout: 60_000 }, a
   await mesh.ready("catalog", 1);
   const { adminPort, outboundPort } = await proxyOf(mesh, "catalog");
   const { pid } = await statusAt(adminPort);
+  workload.child.kill("SIGUSR2");
+  await workload.printed(/cannot upgrade in place.*code=upgrade-impossible.*Envoy/);
   await workload.printed(/renewed the SVID[\s\S]*renewed the SVID/);
   // The first one is worthless by now, for who asks and for who is asked.
   const answer = await answers(outboundPort, "catalog");

@@ -14,7 +14,7 @@ export interface Reading {
   readonly completed: ReadonlyMap<string, number>;
 }
 
-export interface ClusterCounts {
+interface ClusterCounts {
   readonly byCode: ReadonlyMap<number, number>;
   /** Over the bounds of the load report, the last one open-ended. */
   readonly buckets: readonly number[];
