@@ -58,10 +58,7 @@ class Speaker implements SocketOwner {
     const { socket } = this;
     if (this.#random.next() > 0.1 || socket === null) return;
     socket.pause();
-    setImmediate(() => {
-      socket.resume();
-      flushWrites();
-    });
+    setImmediate(() => socket.resume());
   }
 
   onEnd(): void {
@@ -155,7 +152,6 @@ async function connect(
       socket.owner = far;
       socket.resume();
       onSecure();
-      flushWrites();
     },
     onFailed: (reason) => assert.fail(reason),
   });

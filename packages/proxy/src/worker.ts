@@ -7,7 +7,6 @@ import {
   type ByteSocket,
   collectGarbage,
   releaseMemory,
-  flushWrites,
   handleFaults,
   type LogFields,
   type Logger,
@@ -66,10 +65,7 @@ function main(): void {
     { background: true },
   );
   const own: Own = { thread, listeners, post, timers: runtime.timers, close: () => port.close() };
-  port.on("message", (message: ToWorker) => {
-    obey(message, own);
-    flushWrites();
-  });
+  port.on("message", (message: ToWorker) => obey(message, own));
   // A thread that is terminated writes nothing: what was compiled is kept for the next one now.
   runtime.timers.after(cacheFlushMs, flushCompileCache, { background: true });
   runtime.timers.after(settledMs, () => releaseUnlessBusy(thread), { background: true });
@@ -167,9 +163,7 @@ function createThread(
     clock: runtime.clock,
     random: runtime.random,
     log: runtime.log,
-    wheel: new TimerWheel(runtime.clock, runtime.timers, flushWrites, (error) =>
-      logFault(runtime.log, error),
-    ),
+    wheel: new TimerWheel(runtime.clock, runtime.timers, (error) => logFault(runtime.log, error)),
     settings: start.settings,
     current: new Current(runtime.clock, runtime.timers, {
       onConfigured: (version) => post({ kind: "configured", version }),
@@ -270,7 +264,6 @@ function drain(
     if (keepsIdle && thread.clock.monotonicMs() >= untilMs) {
       keepsIdle = false;
       for (const downstream of thread.downstreams) downstream.drain(false);
-      flushWrites();
     }
     const { activeCount, tunnelCount, openingCount } = thread.stats;
     // Those that were kept have said goodbye by then, and linger for their peer's.

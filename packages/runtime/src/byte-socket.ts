@@ -32,7 +32,8 @@ export interface ByteSocket {
   /** The TLS side of it, null for plain TCP. */
   readonly tls: TLSSocket | null;
   /**
-   * Gathers; what was gathered goes out when the current event ends. False: stop until `onDrain`.
+   * Gathers; what was gathered goes out when the turn of the event loop ends. False: stop until
+   * `onDrain`.
    */
   write(bytes: Buffer): boolean;
   /** Stops reading after the current call. */

@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   dropOf,
-  flushLater,
   flushOf,
   flushWrites,
   gatherForTurn,
@@ -39,16 +38,40 @@ class Sink implements Gatherer {
 
 const bytesOf = (length: number, value: number): Buffer => Buffer.alloc(length, value);
 
-test("writes of one event go out as one, another's write sends them before", () => {
+test("what one socket writes in a row goes out at once, when the turn ends, in order", async () => {
   const [one, two] = [new Sink(), new Sink()];
   gatherWrite(one, bytesOf(10, 1));
   gatherWrite(one, bytesOf(20, 2));
-  assert.deepEqual(one.sizes, []);
   gatherWrite(two, bytesOf(5, 3));
-  assert.deepEqual(one.sizes, [30]);
-  flushWrites();
-  assert.deepEqual(two.sizes, [5]);
-  assert.ok(one.copies[0]?.equals(Buffer.concat([bytesOf(10, 1), bytesOf(20, 2)])));
+  gatherWrite(one, bytesOf(7, 4));
+  assert.deepEqual([one.sizes, two.sizes], [[], []]);
+  await turnEnd();
+  assert.deepEqual([one.sizes, two.sizes], [[30, 7], [5]]);
+  const expected = Buffer.concat([bytesOf(10, 1), bytesOf(20, 2), bytesOf(7, 4)]);
+  assert.ok(Buffer.concat(one.copies).equals(expected));
+  await turnEnd();
+  assert.equal(one.copies.length, 2);
+});
+
+test("small writes that wait for the system stay as they are, whatever is written after them", async () => {
+  const [slow, fast] = [new Sink(), new Sink()];
+  slow.takes = false;
+  for (let turn = 0; turn < 40; turn++) {
+    gatherWrite(fast, bytesOf(3000, 100 + turn));
+    gatherWrite(slow, bytesOf(5000, turn));
+    gatherWrite(fast, bytesOf(3000, 200));
+    await turnEnd();
+  }
+  for (const [turn, bytes] of slow.sent.entries()) assert.ok(bytes.equals(bytesOf(5000, turn)));
+  assert.equal(slow.sent.length, 40);
+});
+
+test("more than one piece holds goes out before the turn ends", async () => {
+  const one = new Sink();
+  for (let i = 0; i < 9; i++) gatherWrite(one, bytesOf(8 * kib, i));
+  assert.deepEqual(one.sizes, [64 * kib]);
+  await turnEnd();
+  assert.deepEqual(one.sizes, [64 * kib, 8 * kib]);
 });
 
 test("a large write takes what stands before it along", () => {
@@ -57,6 +80,13 @@ test("a large write takes what stands before it along", () => {
   sendLarge(one, bytesOf(100 * kib, 2));
   assert.deepEqual(one.sizes, [100 * kib + 10]);
   assert.equal(hasGathered(one), false);
+  const two = new Sink();
+  gatherWrite(one, bytesOf(3, 3));
+  gatherWrite(two, bytesOf(4, 4));
+  gatherWrite(one, bytesOf(5, 5));
+  sendLarge(one, bytesOf(100 * kib, 6));
+  assert.deepEqual(one.sizes.slice(1), [3, 100 * kib + 5], "after all that it wrote before");
+  assert.deepEqual(two.sizes, [4]);
 });
 
 test("in a bulk turn each socket gathers for itself, up to 64 KiB", async () => {
@@ -68,7 +98,6 @@ test("in a bulk turn each socket gathers for itself, up to 64 KiB", async () => 
   flushWrites();
   assert.deepEqual(one.sizes, [64 * kib], "the end of an event leaves the rest");
   assert.deepEqual(two.sizes, []);
-  flushLater();
   await turnEnd();
   assert.deepEqual(one.sizes, [64 * kib, 32 * kib]);
   assert.deepEqual(two.sizes, [30 * kib]);
@@ -111,7 +140,6 @@ test("what was dropped is never sent", async () => {
   gatherWrite(two, bytesOf(10, 1));
   dropOf(one);
   dropOf(two);
-  flushLater();
   await turnEnd();
   assert.deepEqual([one.sizes, two.sizes], [[], []]);
   gatherForTurn(one, bytesOf(1, 2));

@@ -1,8 +1,10 @@
-// What handlers write during one event, gathered so that it goes out in one system call. One piece
-// of memory per thread serves the socket that writes; another socket's write, or the end of the
-// event, sends what it holds. A large read of one connection may be for many sockets in turn
-// (HTTP/2 over TLS): then each of these gathers in a piece of its own until the turn ends, or every
+// What handlers write during one turn of the event loop, gathered until it ends. One piece of
+// memory per thread holds the small writes of all sockets, and what one socket wrote in a row goes
+// out in one system call (docs/decisions/0051). A large read of one connection may be for many
+// sockets in turn (HTTP/2 over TLS): then each of these gathers in a piece of its own, or every
 // frame of every stream would be a system call (docs/decisions/0050).
+
+import { type TurnEnd, writesAtTurnEnd } from "./turn.ts";
 
 /** Who writes. */
 export interface Gatherer {
@@ -22,9 +24,15 @@ const pieceBytes = 64 * 1024;
 const pieceOwnersMax = 32;
 
 let gather: Buffer = Buffer.allocUnsafeSlow(pieceBytes);
+/** Before it lies what a socket could not send yet. */
 let gatherStart = 0;
 let gatherEnd = 0;
-let gatherOwner: Gatherer | null = null;
+/** Who wrote into it, and where the bytes of each begin. */
+let writers: Gatherer[] = [];
+let starts: number[] = [];
+/** The lists of the flush before; two take turns, so that no turn allocates one. */
+let spareWriters: Gatherer[] = [];
+let spareStarts: number[] = [];
 
 /** For writes that are too large to gather; given away when it is not written at once. */
 const largeBytes = 2 * pieceBytes;
@@ -34,54 +42,72 @@ let large: Buffer = nothing;
 let pieceOwners: Gatherer[] = [];
 const freePieces: Piece[] = [];
 
-let isFlushScheduled = false;
+/** In place of one that wants nothing sent any more. */
+const nobody: Gatherer = { piece: null, send: () => true };
 
-/**
- * Sends what handlers gathered. Every event of a socket ends with it; other entries call it
- * themselves. Pieces of their own wait for the end of the turn.
- */
+const atEnd: TurnEnd = {
+  flush(): void {
+    flushWrites();
+    flushPieces();
+  },
+};
+
+/** Sends the small writes, now. Pieces of their own wait for the end of the turn. */
 export function flushWrites(): void {
-  if (gatherOwner !== null) flushGather(gatherOwner);
-}
-
-/** Lets further events of this turn go out in the same system call. */
-export function flushLater(): void {
-  if (isFlushScheduled || (gatherOwner === null && pieceOwners.length === 0)) return;
-  isFlushScheduled = true;
-  setImmediate(flushScheduled);
-}
-
-function flushScheduled(): void {
-  isFlushScheduled = false;
-  flushWrites();
-  flushPieces();
+  if (writers.length === 0) return;
+  const flushed = writers;
+  const from = starts;
+  const end = gatherEnd;
+  writers = spareWriters;
+  starts = spareStarts;
+  spareWriters = flushed;
+  spareStarts = from;
+  let isKept = false;
+  from.push(end);
+  for (let i = 0; i < flushed.length; i++) {
+    if (!(flushed[i] as Gatherer).send(gather.subarray(from[i], from[i + 1]))) isKept = true;
+  }
+  flushed.length = 0;
+  from.length = 0;
+  if (!isKept) gatherEnd = gatherStart;
+  else if (gather.length - end < pieceBytes / 4) renewGather();
+  else gatherStart = end;
 }
 
 /** Copies `bytes`; they fit into a piece. */
 export function gatherWrite(owner: Gatherer, bytes: Buffer): void {
   const { length } = bytes;
-  if (gatherOwner !== owner) takeGather(owner);
-  if (gatherEnd + length > gather.length) makeRoom(owner, length);
+  if (gatherEnd + length > gather.length) makeRoom(length);
+  if (writers.length === 0 || writers[writers.length - 1] !== owner) {
+    if (writers.length === 0) writesAtTurnEnd(atEnd);
+    writers.push(owner);
+    starts.push(gatherEnd);
+  }
   bytes.copy(gather, gatherEnd);
   gatherEnd += length;
 }
 
 /** What stands before a write that does not fit, and the write itself, in one piece. */
 export function sendLarge(owner: Gatherer, bytes: Buffer): void {
-  if (gatherOwner !== owner) takeGather(owner);
-  gatherOwner = null;
-  const gathered = gatherEnd - gatherStart;
+  const last = writers.length - 1;
+  const isLast = last >= 0 && writers[last] === owner;
+  const gathered = isLast ? gatherEnd - (starts[last] as number) : 0;
   const length = gathered + bytes.length;
   if (large.length < length) large = Buffer.allocUnsafeSlow(Math.max(length, largeBytes));
-  gather.copy(large, 0, gatherStart, gatherEnd);
+  gather.copy(large, 0, gatherEnd - gathered, gatherEnd);
   bytes.copy(large, gathered);
-  gatherEnd = gatherStart;
+  if (isLast) {
+    gatherEnd -= gathered;
+    writers.pop();
+    starts.pop();
+  }
+  if (writers.includes(owner)) flushWrites();
   if (!owner.send(large.subarray(0, length))) large = nothing;
 }
 
 /** Whether it has gathered something that was not sent. */
 export function hasGathered(owner: Gatherer): boolean {
-  return owner.piece !== null || (gatherOwner === owner && gatherEnd > gatherStart);
+  return owner.piece !== null || writers.includes(owner);
 }
 
 /**
@@ -101,7 +127,7 @@ export function gatherForTurn(owner: Gatherer, bytes: Buffer): void {
 
 /** Sends what it gathered. */
 export function flushOf(owner: Gatherer): void {
-  if (gatherOwner === owner) flushGather(owner);
+  if (writers.includes(owner)) flushWrites();
   const { piece } = owner;
   if (piece === null) return;
   pieceOwners.splice(pieceOwners.indexOf(owner), 1);
@@ -110,31 +136,9 @@ export function flushOf(owner: Gatherer): void {
 
 /** Forgets what it gathered. */
 export function dropOf(owner: Gatherer): void {
-  if (gatherOwner === owner) {
-    gatherOwner = null;
-    gatherEnd = gatherStart;
-  }
+  for (let i = 0; i < writers.length; i++) if (writers[i] === owner) writers[i] = nobody;
   if (owner.piece !== null) owner.piece.length = 0;
   flushOf(owner);
-}
-
-function takeGather(owner: Gatherer): void {
-  if (gatherOwner !== null) flushGather(gatherOwner);
-  gatherOwner = owner;
-}
-
-function flushGather(owner: Gatherer): void {
-  gatherOwner = null;
-  const from = gatherStart;
-  const to = gatherEnd;
-  gatherStart = to;
-  if (to === from) return;
-  if (owner.send(gather.subarray(from, to))) {
-    gatherStart = from;
-    gatherEnd = from;
-  } else if (gather.length - to < pieceBytes / 4) {
-    renewGather();
-  }
 }
 
 function renewGather(): void {
@@ -143,15 +147,15 @@ function renewGather(): void {
   gatherEnd = 0;
 }
 
-/** Sends what is gathered, so that `length` more bytes of the same owner fit. */
-function makeRoom(owner: Gatherer, length: number): void {
-  flushGather(owner);
-  gatherOwner = owner;
+/** Sends what is gathered, so that `length` more bytes fit. */
+function makeRoom(length: number): void {
+  flushWrites();
   if (gatherEnd + length > gather.length) renewGather();
 }
 
 function beginPiece(owner: Gatherer): Piece {
-  if (gatherOwner === owner) flushGather(owner);
+  if (writers.includes(owner)) flushWrites();
+  if (pieceOwners.length === 0) writesAtTurnEnd(atEnd);
   if (pieceOwners.length === pieceOwnersMax) flushPieces();
   const piece = freePieces.pop() ?? { bytes: Buffer.allocUnsafeSlow(pieceBytes), length: 0 };
   owner.piece = piece;

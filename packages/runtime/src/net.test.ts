@@ -124,6 +124,35 @@ test("a paused reader blocks the writer, and resuming drains it", async () => {
   close();
 });
 
+test("the peer's last bytes are handled before its end", async () => {
+  const { near, far, farOwner, close } = await pair();
+  const text: string[] = [];
+  farOwner.onBytes = (bytes) => void text.push(bytes.toString());
+  near.write(Buffer.from("last words"));
+  near.end();
+  await farOwner.until(() => farOwner.events.includes("end"));
+  assert.deepEqual(text, ["last words"]);
+  assert.ok(!far.isClosed);
+  close();
+});
+
+test("a socket that another one's handler destroyed hears of no bytes any more", async () => {
+  const pairs = [await pair(), await pair()];
+  const heard: number[] = [];
+  for (const [i, { farOwner }] of pairs.entries()) {
+    farOwner.onBytes = () => {
+      heard.push(i);
+      for (const { far } of pairs) far.destroy();
+    };
+  }
+  for (const { near } of pairs) near.write(Buffer.from("x"));
+  for (const { farOwner } of pairs) {
+    await farOwner.until(() => farOwner.events.some((event) => event.startsWith("closed")));
+  }
+  assert.equal(heard.length, 1);
+  for (const { close } of pairs) close();
+});
+
 test("a reset reaches the peer as a reset, a destroy as an end", async () => {
   const first = await pair();
   first.near.reset();

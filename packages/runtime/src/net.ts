@@ -1,8 +1,7 @@
 // Byte sockets: TCP or TLS connections as the proxy sees them. Three things make them cheap. Plain
-// sockets read into one buffer per thread (`onread`), so a read allocates nothing. What is written
-// during one event goes out in one system call, gathered in one buffer per thread and flushed when
-// the event's handler returns. Owners are objects with methods: no closure, promise or listener per
-// request.
+// sockets read into one buffer per thread (`onread`), so a read allocates nothing. What is read and
+// written during one turn of the event loop is handled and sent at its end (`turn.ts`). Owners are
+// objects with methods: no closure, promise or listener per request.
 //
 // Seams of Node are used here and nowhere else (docs/decisions/0019, 0048, 0049, 0052): an accepted
 // connection's handle is given to a socket with `onread`, `push` of a TLS socket is replaced,
@@ -15,9 +14,7 @@ import type { ByteSocket, SocketOwner } from "./byte-socket.ts";
 import { reportFault } from "./faults.ts";
 import {
   dropOf,
-  flushLater,
   flushOf,
-  flushWrites,
   gatherForTurn,
   type Gatherer,
   gatherWrite,
@@ -26,6 +23,7 @@ import {
   sendLarge,
 } from "./gather.ts";
 import { HandleWriter } from "./handle-write.ts";
+import { isSmallRead, keepRead, takeReads } from "./inbox.ts";
 import { plainAddress } from "./original-destination.ts";
 import { socketFrom } from "./transparent-socket.ts";
 import { readIntoBuffer } from "./tls-read.ts";
@@ -75,6 +73,7 @@ class TcpSocket implements ByteSocket, Gatherer {
   #remotePort = -1;
   #remoteAddress: string;
   #isEnding = false;
+  #isDestroyed = false;
   #isPaused = false;
   /** What a TLS record still held when reading stopped; null stands for the peer's end. */
   #held: (Buffer | null)[] | null = null;
@@ -183,6 +182,11 @@ class TcpSocket implements ByteSocket, Gatherer {
     else this.socket._read(0);
   }
 
+  /** From the inbox: somebody may have destroyed it since. */
+  take(bytes: Buffer): void {
+    if (!this.isClosed && !this.#isDestroyed) deliver(this, bytes);
+  }
+
   /** Bytes or the peer's end, now or when reading goes on. */
   received(bytes: Buffer | null): void {
     if (this.#isPaused || this.#held !== null) {
@@ -222,12 +226,14 @@ class TcpSocket implements ByteSocket, Gatherer {
   destroy(): void {
     if (this.isClosed) return;
     flushOf(this);
+    this.#isDestroyed = true;
     this.socket.destroy();
   }
 
   reset(): void {
     if (this.isClosed) return;
     dropOf(this);
+    this.#isDestroyed = true;
     // The system refuses to reset what is being shut down, and Node then never closes it.
     if (this.tls === null && !this.#isEnding) this.socket.resetAndDestroy();
     else this.socket.destroy();
@@ -243,7 +249,6 @@ class TcpSocket implements ByteSocket, Gatherer {
     dropOf(this);
     try {
       this.owner.onClosed(this.#errorCode);
-      flushWrites();
     } catch (error) {
       faulted(this, error);
     }
@@ -277,7 +282,6 @@ function drained(own: TcpSocket): void {
   own.isBlocked = false;
   try {
     own.owner.onDrain();
-    flushWrites();
   } catch (error) {
     faulted(own, error);
   }
@@ -288,7 +292,6 @@ function onSocketConnected(this: Socket): void {
   if (own === undefined || own.isClosed) return;
   try {
     own.owner.onConnected();
-    flushWrites();
   } catch (error) {
     faulted(own, error);
   }
@@ -307,8 +310,6 @@ function deliver(own: TcpSocket, bytes: Buffer | null, isBulk = false): boolean 
     isInBulk = isBulk;
     own.received(bytes);
     isInBulk = false;
-    if (isBulk) flushLater();
-    else flushWrites();
   } catch (error) {
     isInBulk = false;
     faulted(own, error);
@@ -321,6 +322,7 @@ function deliver(own: TcpSocket, bytes: Buffer | null, isBulk = false): boolean 
 function pushPlain(this: Socket, chunk: Buffer | null): boolean {
   const own = (this as Attached).weft;
   if (own === undefined || own.isClosed) return false;
+  takeReads();
   if (chunk === null) deliver(own, null);
   return false;
 }
@@ -336,6 +338,11 @@ function readInto(): {
     buffer: readBuffer,
     callback(length) {
       if (own === undefined || own.isClosed) return false;
+      if (isSmallRead(length)) {
+        keepRead(own, readBuffer, length);
+        return true;
+      }
+      takeReads();
       return deliver(own, readBuffer.subarray(0, length));
     },
     bind(socket) {

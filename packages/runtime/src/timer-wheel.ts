@@ -41,8 +41,6 @@ export class WheelTimer {
 export class TimerWheel {
   readonly #clock: Clock;
   readonly #timers: Timers;
-  /** Called after a tick that fired something. */
-  readonly #afterTick: () => void;
   /** Takes what an owner throws; without it the error is thrown on. */
   readonly #onFault: ((error: unknown) => void) | null;
   readonly #slots: (WheelTimer | null)[] = new Array<WheelTimer | null>(slotCount).fill(null);
@@ -52,16 +50,10 @@ export class TimerWheel {
   #alarmTick = 0;
   #isClosed = false;
 
-  constructor(
-    clock: Clock,
-    timers: Timers,
-    afterTick: () => void = () => {},
-    onFault: ((error: unknown) => void) | null = null,
-  ) {
+  constructor(clock: Clock, timers: Timers, onFault: ((error: unknown) => void) | null = null) {
     this.#onFault = onFault;
     this.#clock = clock;
     this.#timers = timers;
-    this.#afterTick = afterTick;
     this.#doneTick = this.#tickNow();
   }
 
@@ -125,17 +117,15 @@ export class TimerWheel {
     const now = this.#tickNow();
     // After a long stall one revolution visits every slot.
     const from = Math.max(this.#doneTick + 1, now - slotMask);
-    let fired = false;
     for (let tick = from; tick < now; tick++) {
-      if (this.#fireSlot(tick & slotMask, now)) fired = true;
+      this.#fireSlot(tick & slotMask, now);
     }
     this.#doneTick = Math.max(this.#doneTick, now - 1);
     if (this.#setCount > 0) this.#arm(this.#nextTick());
-    if (fired) this.#afterTick();
   }
 
   /** Owners may set and cancel any timer meanwhile, so what is due is taken out first. */
-  #fireSlot(slot: number, now: number): boolean {
+  #fireSlot(slot: number, now: number): void {
     const expired: WheelTimer[] = [];
     let timer = this.#slots[slot] as WheelTimer | null;
     while (timer !== null) {
@@ -157,7 +147,6 @@ export class TimerWheel {
         this.#onFault(error);
       }
     }
-    return expired.length > 0;
   }
 
   /** The earliest tick worth waking for: the first slot ahead that holds anything. */

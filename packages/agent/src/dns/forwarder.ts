@@ -6,7 +6,6 @@ import {
   bindUdp,
   type ByteSocket,
   connectPlain,
-  flushWrites,
   type Runtime,
   type SocketOwner,
 } from "@weft/runtime";
@@ -129,7 +128,6 @@ class OneAnswer implements SocketOwner {
 
   onConnected(): void {
     this.#socket?.write(framed(this.#query));
-    flushWrites();
   }
 
   onBytes(bytes: Buffer): void {

@@ -11,7 +11,6 @@ import {
   type BoundListener,
   type ByteSocket,
   canShareListeners,
-  flushWrites,
   type Inheritance,
   ListenError,
   type Runtime,
@@ -305,7 +304,6 @@ class TcpAsker implements SocketOwner {
     if (this.#socket.isClosed) return;
     if (answer === null) return this.#socket.destroy();
     this.#socket.write(framed(answer));
-    flushWrites();
     this.#take();
     if (this.#underWay < underWayMax) this.#socket.resume();
     const isLast = this.#hasEnded || (this.#open.isRetired && this.#got.length === 0);
