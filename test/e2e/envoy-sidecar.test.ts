@@ -4,7 +4,7 @@
 // that loses nothing.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -299,6 +299,14 @@ test("Envoy gets a renewed SVID and ends with its agent", { timeout: 60_000 }, a
   assert.equal((await statusAt(adminPort)).pid, pid);
   workload.child.kill("SIGKILL");
   await eventually("Envoy is gone", () => (isRunning(pid) ? null : true));
+
+  const broken = path.join(mesh.dir, "broken-envoy");
+  const body = `[ "$1" = --version ] && exec ${binary} --version\necho "[critical] no luck" >&2\nexit 3`;
+  writeFileSync(broken, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+  const args = ["sidecar", "--service", "web", "-o", "json", ...envoyFlags(broken)];
+  const { code, stderr } = await mesh.weft(...args);
+  assert.equal(code, 1);
+  assert.match(stderr, /"code":"envoy-not-started","message":"[^"]*exit code 3[^"]*no luck/);
 });
 
 test("without an Envoy the error names the ways to get one", { timeout: 60_000 }, async (t) => {

@@ -79,6 +79,8 @@ class EnvoyProxy implements DataPlane {
   #isDraining = false;
   #isClosed = false;
   #lookTimer: Timer | null = null;
+  /** One for each Envoy. */
+  #lookRound = 0;
   #onSnapshot: ((bytes: Uint8Array) => void) | null = null;
   #snapshotTimer: Timer | null = null;
   readonly #refusals: { typeUrl: string; reason: string; atMs: number }[] = [];
@@ -326,8 +328,10 @@ class EnvoyProxy implements DataPlane {
   }
 
   #look(): void {
+    const round = this.#lookRound;
     void this.#admin.isLive(this.#listenerNames).then((isLive) => {
-      if (this.#isClosed) return;
+      // Of an Envoy that ended meanwhile: the next one is looked at already.
+      if (this.#isClosed || this.#lookRound !== round) return;
       const isNew = isLive && !this.#isLive;
       this.#isLive = isLive;
       if (isNew && this.#wasReady) this.#options.proxy.runtime.log.info("Envoy serves again");
@@ -347,6 +351,7 @@ class EnvoyProxy implements DataPlane {
     this.#isLive = false;
     this.#load.restarted();
     this.#lookTimer?.cancel();
+    this.#lookRound++;
     if (!this.#isClosed) this.#look();
     if (this.#wasReady) return true;
     const failure = new AgentFailure(
