@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
@@ -42,6 +43,23 @@ function ask(port: number, host: string): Promise<Answer> {
     );
     sent.on("error", reject);
     sent.end();
+  });
+}
+
+/** Null when the connection ends before the echo. */
+function greet(port: number): Promise<string | null> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    let text = "";
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(null));
+    socket.on("data", (bytes: Buffer) => {
+      text += bytes.toString();
+      if (text.endsWith("hello ")) socket.write("world");
+      if (!text.endsWith("world")) return;
+      resolve(text);
+      socket.destroy();
+    });
   });
 }
 
@@ -307,6 +325,41 @@ test("Envoy gets a renewed SVID and ends with its agent", { timeout: 60_000 }, a
   const { code, stderr } = await mesh.weft(...args);
   assert.equal(code, 1);
   assert.match(stderr, /"code":"envoy-not-started","message":"[^"]*exit code 3[^"]*no luck/);
+});
+
+test("bytes go through Envoys unread, whoever speaks first", { timeout: 60_000 }, async (t) => {
+  const binary = findEnvoy();
+  if (!hasPart(t, "envoy", binary !== null, envoyFix) || binary === null) return;
+  const mesh = await Mesh.open(t);
+  const speaker = `require("node:net").createServer((socket) => {
+    socket.on("error", () => {});
+    socket.write("hello ");
+    socket.on("data", (bytes) => socket.write(bytes));
+  }).listen(process.env.PORT, process.env.HOST)`;
+  const sleeper = ["sh", "-c", "echo upstream=$WEFT_UPSTREAM_DB; exec sleep 60"];
+  const flags = envoyFlags(binary);
+  const [, ...callers] = await Promise.all([
+    mesh.run({
+      service: "db",
+      port: await freePort(),
+      command: [nodeBin, "-e", speaker],
+      flags: [...flags, "--protocol", "tcp"],
+    }),
+    ...[flags, []].map((kind, at) =>
+      mesh.run({
+        service: `caller-${at}`,
+        port: null,
+        command: sleeper,
+        flags: [...kind, "--upstream", "db"],
+      }),
+    ),
+  ]);
+  await mesh.ready("db", 1);
+  for (const caller of callers) {
+    const [, port] = await caller.printed(/upstream=127\.0\.0\.1:(\d+)/);
+    const heard = await eventually(`db answers at ${port}`, () => greet(Number(port)));
+    assert.equal(heard, "hello world");
+  }
 });
 
 test("without an Envoy the error names the ways to get one", { timeout: 60_000 }, async (t) => {
