@@ -1,5 +1,6 @@
 // A program that remembers what reached it, byte by byte as far as HTTP allows, and says who it is.
 
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -27,8 +28,12 @@ export class Recorder {
     this.#server = createServer((request, response) => void this.#serve(request, response));
     this.#server.on("upgrade", (request, socket) => {
       this.#record(request, "");
+      const accept = createHash("sha1")
+        .update(`${request.headers["sec-websocket-key"] ?? ""}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+        .digest("base64");
       socket.write(
-        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n" +
+          `sec-websocket-accept: ${accept}\r\n\r\n`,
       );
       socket.on("data", (bytes: Buffer) => socket.end(`${this.name} got ${bytes.toString()}`));
       socket.on("error", () => {});

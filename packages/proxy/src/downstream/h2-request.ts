@@ -45,6 +45,8 @@ export class H2Request implements Downstream, StreamOwner {
   readonly #isHead: boolean;
   /** It asked to become a tunnel, and has not become one: its content waits. */
   #wantsTunnel: boolean;
+  /** Its peer asked for a WebSocket without a key, as HTTP/2 does; the program was given ours. */
+  #isKeyOurs = false;
   #early: Buffer[] | null = null;
   /** The peer has sent END_STREAM. */
   #isRequestEnded: boolean;
@@ -70,6 +72,7 @@ export class H2Request implements Downstream, StreamOwner {
     const { entry } = this.#connection;
     const isUpgrade = head.upgrade !== "";
     if (isUpgrade && !hasHeader(head.headers, keyHeader)) {
+      this.#isKeyOurs = true;
       const key = Buffer.from(entry.thread.random.bytes(keyBytes)).toString("base64");
       appendHeader(head.headers, keyHeader, key);
     }
@@ -124,8 +127,10 @@ export class H2Request implements Downstream, StreamOwner {
   respond(x: Exchange, head: ResponseHead): void {
     if (this.#isOver) return;
     if (head.status < 200) {
-      // The switch becomes a 200, without HTTP/1.1's handshake (RFC 8441 §5).
-      if (head.status === 101) removeHeader(head.headers, "sec-websocket-accept");
+      // The switch becomes a 200, without HTTP/1.1's handshake (RFC 8441 §5); an Envoy that carries
+      // an HTTP/1.1 client's key wants the proof for that client.
+      if (head.status === 101 && this.#isKeyOurs)
+        removeHeader(head.headers, "sec-websocket-accept");
       return this.stream.respond(head, false);
     }
     if (this.#wantsTunnel && head.status < 300) {
