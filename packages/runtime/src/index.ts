@@ -62,6 +62,7 @@ export {
   type ByteSocket,
   type ConnectOptions,
   connectPlain,
+  readAtOnce,
   type SocketOwner,
 } from "./net.ts";
 export { flushWrites } from "./gather.ts";

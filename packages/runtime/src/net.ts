@@ -74,6 +74,8 @@ class TcpSocket implements ByteSocket, Gatherer {
   #remoteAddress: string;
   #isEnding = false;
   #isDestroyed = false;
+  /** What it reads waits for no turn's end (`readAtOnce`). */
+  isAtOnce = false;
   #isPaused = false;
   /** What a TLS record still held when reading stopped; null stands for the peer's end. */
   #held: (Buffer | null)[] | null = null;
@@ -338,7 +340,7 @@ function readInto(): {
     buffer: readBuffer,
     callback(length) {
       if (own === undefined || own.isClosed) return false;
-      if (isSmallRead(length)) {
+      if (isSmallRead(length) && !own.isAtOnce) {
         keepRead(own, readBuffer, length);
         return true;
       }
@@ -383,6 +385,15 @@ export function adoptAccepted(accepted: Socket): ByteSocket {
   read.bind(socket);
   own.pause();
   return own;
+}
+
+/**
+ * Whether small reads of a plain socket are handled as they come. A handshake has to begin so: what
+ * Node's TLS writes at a turn's end is done for it only a turn later, and if the peer's answer comes
+ * first and is refused, the alert that says why is never sent.
+ */
+export function readAtOnce(socket: ByteSocket, isAtOnce: boolean): void {
+  if (socket instanceof TcpSocket) socket.isAtOnce = isAtOnce;
 }
 
 /** Takes over a TLS socket whose handshake is done. */

@@ -1,7 +1,7 @@
 // Holds a connection's first bytes until somebody knows enough from them, its peer ends, or time is
 // up. Nothing more is read until whoever takes over resumes.
 
-import { type ByteSocket, type SocketOwner, WheelTimer } from "@weft/runtime";
+import { type ByteSocket, readAtOnce, type SocketOwner, WheelTimer } from "@weft/runtime";
 import type { Direction } from "@weft/rules";
 import type { Drainable, Thread } from "../thread.ts";
 
@@ -56,6 +56,7 @@ class HeldBytes implements SocketOwner, Drainable {
   begin(early: Buffer, waitMs: number): void {
     const { wheel, downstreams, stats } = this.#thread;
     this.#socket.owner = this;
+    readAtOnce(this.#socket, true);
     this.#waitMs = waitMs;
     wheel.set(this.#timer, waitMs);
     downstreams.add(this);
@@ -106,6 +107,7 @@ class HeldBytes implements SocketOwner, Drainable {
   #over(bytes: Buffer, why: Held): void {
     this.#end();
     this.#socket.pause();
+    readAtOnce(this.#socket, false);
     this.#user.onOver(bytes, why);
   }
 
