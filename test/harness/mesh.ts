@@ -38,6 +38,7 @@ export class Mesh {
   readonly xdsPort: number;
   readonly #context: TestContext;
   readonly #options: MeshOptions;
+  readonly #workloads: Started[] = [];
   control: Started | null = null;
 
   private constructor(
@@ -129,6 +130,7 @@ export class Mesh {
     const workload = start(this.#context, weftBin, args, {
       env: { ...this.environment, ...options.environment },
     });
+    this.#workloads.push(workload);
     const registered = await workload.printed(/registered.* workload=(\S+)/);
     const name = registered[1] ?? "";
     const outboundPort = async (): Promise<number> =>
@@ -163,6 +165,9 @@ export class Mesh {
       },
       timeoutMs,
       200,
-    );
+    ).catch((error: unknown) => {
+      const said = this.#workloads.map((workload) => workload.output());
+      throw new Error(`${String(error)}\n${said.join("---\n")}`, { cause: error });
+    });
   }
 }
