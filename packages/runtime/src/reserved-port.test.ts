@@ -4,8 +4,10 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, connect } from "node:net";
 import { test } from "node:test";
+import { freePort } from "./free-port.ts";
 import { canShareListeners } from "./listen.ts";
 import { reservePort } from "./reserved-port.ts";
+import { socketAddress, systemCalls, systemNumbers } from "./system-calls.ts";
 
 test("a reserved port belongs to one and is bound by who shares it", async (context) => {
   if (!canShareListeners() || process.platform !== "linux") return context.skip("needs FFI");
@@ -35,6 +37,23 @@ test("a reserved port belongs to one and is bound by who shares it", async (cont
     assert.equal(bytes.toString(), "served");
     socket.destroy();
   }
+});
+
+test("a port that somebody has bound and not begun to listen on is not ours", async (context) => {
+  const c = systemCalls();
+  if (c === null || process.platform !== "linux") return context.skip("needs FFI");
+  const port = await freePort();
+  const { addressFamilyV4, reuseAddress, socketLevel, streamSocket } = systemNumbers;
+  const fd = c.socket(addressFamilyV4, streamSocket, 0);
+  context.after(() => void c.close(fd));
+  const one = Buffer.alloc(4);
+  one.writeInt32LE(1);
+  c.setsockopt(fd, socketLevel, reuseAddress, one, 4);
+  const name = socketAddress("127.0.0.1", port);
+  assert.equal(c.bind(fd, name, name.length), 0);
+  const reserved = await reservePort("127.0.0.1", port);
+  context.after(() => reserved.close());
+  assert.notEqual(reserved.port, port);
 });
 
 test("a port that is given back can be reserved again", async () => {

@@ -8,6 +8,8 @@ import { freePort } from "./free-port.ts";
 import { socketAddress, type SystemCalls, systemCalls, systemNumbers } from "./system-calls.ts";
 import { isIPv6 } from "node:net";
 
+const attemptsMax = 5;
+
 export interface ReservedPort {
   readonly port: number;
   close(): void;
@@ -18,18 +20,23 @@ export async function reservePort(address: string, preferredPort: number): Promi
   const c = systemCalls();
   // Where nothing can be held, a port that is free now has to do.
   if (c === null) return { port: await freePort(address), close: () => undefined };
-  const port = preferredPort === 0 ? await freePort(address) : preferredPort;
-  const probe = bindListener(address, port);
-  try {
-    setOne(c, probe.fd, systemNumbers.reusePort);
-    const fd = holding(c, address, probe.port);
-    return { port: probe.port, close: () => void (fd !== null && c.close(fd)) };
-  } finally {
-    probe.close();
+  let port = preferredPort === 0 ? await freePort(address) : preferredPort;
+  for (let attempt = 1; ; attempt++) {
+    const probe = bindListener(address, port);
+    try {
+      setOne(c, probe.fd, systemNumbers.reusePort);
+      const fd = holding(c, address, probe.port);
+      if (fd !== null || attempt === attemptsMax) {
+        return { port: probe.port, close: () => void (fd !== null && c.close(fd)) };
+      }
+    } finally {
+      probe.close();
+    }
+    port = await freePort(address);
   }
 }
 
-/** Null when the system does not let two sockets have it: then it is not held. */
+/** Null when somebody else, about to listen, has bound it too: then it is not ours. */
 function holding(c: SystemCalls, address: string, port: number): number | null {
   const { addressFamilyV4, addressFamilyV6, reusePort, streamSocket } = systemNumbers;
   const fd = c.socket(isIPv6(address) ? addressFamilyV6 : addressFamilyV4, streamSocket, 0);
