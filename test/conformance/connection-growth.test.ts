@@ -29,15 +29,6 @@ spec:
 `;
 }
 
-async function openTo(mesh: Mesh, service: string): Promise<number> {
-  const { items } = (await mesh.proxy("web").ask("endpoints", {})) as {
-    items: { cluster: string; openConnections: number }[];
-  };
-  return items
-    .filter(({ cluster }) => cluster.startsWith(`${service}.`))
-    .reduce((sum, { openConnections }) => sum + openConnections, 0);
-}
-
 /** So many requests at once; says how many connections they took. */
 async function hold(mesh: Mesh, service: string, counts: readonly number[]): Promise<number[]> {
   const program = new Http2Program(mesh.program(`${service}-1`));
@@ -49,7 +40,7 @@ async function hold(mesh: Mesh, service: string, counts: readonly number[]): Pro
   for (const count of counts) {
     while (sent.length < count) sent.push(mesh.send("web", `http://${service}/`));
     await eventually(() => streams.length === count);
-    seen.push(await openTo(mesh, service));
+    seen.push(await mesh.openTo(service));
   }
   for (const stream of streams) {
     stream.respond({ ":status": 200 });
@@ -119,7 +110,7 @@ async function fill(mesh: Mesh): Promise<number[][]> {
   for (let i = 0; i < 2; i++) {
     posts.push(mesh.raw("web").write("GET / HTTP/1.1\r\nhost: bare\r\n\r\n"));
     await eventually(() => sumOf(requestsOn(connections)) === total + 2 + i);
-    await eventually(async () => (await openTo(mesh, "bare")) === connections.length);
+    await eventually(async () => (await mesh.openTo("bare")) === connections.length);
   }
   seen.push(requestsOn(connections));
   for (const self of connections) {

@@ -180,6 +180,16 @@ export class Mesh {
     return proxy;
   }
 
+  /** How many connections web's proxy holds to the service's endpoints. */
+  async openTo(service: string): Promise<number> {
+    const { items } = (await this.proxy("web").ask("endpoints", {})) as {
+      items: { cluster: string; openConnections: number }[];
+    };
+    return items
+      .filter(({ cluster }) => cluster.startsWith(`${service}.`))
+      .reduce((sum, { openConnections }) => sum + openConnections, 0);
+  }
+
   program(name: string): Program {
     return this.#member(name).program;
   }

@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { constants } from "node:http2";
-import { behaviour, eventually, type Mesh } from "./harness.ts";
+import { behaviour, eventually } from "./harness.ts";
 import { Http2Client } from "./http2-client.ts";
 
 const workerCount = 4;
@@ -14,26 +14,17 @@ const firstGoAway = 2 ** 31 - 1;
 /** A judgement takes five seconds, and a new connection may land on the same worker again. */
 const relievedWithinMs = 40_000;
 
-async function openTo(mesh: Mesh, service: string): Promise<number> {
-  const { items } = (await mesh.proxy("web").ask("endpoints", {})) as {
-    items: { cluster: string; openConnections: number }[];
-  };
-  return items
-    .filter(({ cluster }) => cluster.startsWith(`${service}.`))
-    .reduce((sum, { openConnections }) => sum + openConnections, 0);
-}
-
 behaviour(
   "one worker opens a connection for each worker of the peer, and no more",
   import.meta.url,
   async (mesh) => {
     assert.equal((await mesh.send("web", "http://app/")).status, 200);
-    assert.equal(await openTo(mesh, "app"), 1, "a lone request needs one");
+    assert.equal(await mesh.openTo("app"), 1, "a lone request needs one");
     for (let round = 0; round < 6; round++) {
       const sent = Array.from({ length: 20 }, () => mesh.send("web", "http://app/"));
       for (const { status, flag } of await Promise.all(sent)) assert.equal(status, 200, flag);
     }
-    assert.equal(await openTo(mesh, "app"), workerCount);
+    assert.equal(await mesh.openTo("app"), workerCount);
   },
   { workers: { "app-1": workerCount } },
   [1],

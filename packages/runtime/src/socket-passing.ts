@@ -3,14 +3,13 @@
 // Linux; elsewhere nothing is passed.
 
 import { endianness } from "node:os";
-import { rawPointer, systemCalls } from "./system-calls.ts";
+import { rawPointer, systemCalls, systemNumbers } from "./system-calls.ts";
 
 const headerBytes = 56;
 const vectorBytes = 16;
 /** Room for one descriptor, and the length that the kernel is told (cmsg(3)). */
 const controlBytes = 24;
 const controlLength = 20n;
-const socketLevel = 1;
 const rights = 1;
 const nameBytesMax = 1024;
 const dontWait = 0x40;
@@ -32,7 +31,7 @@ export function sendSockets(over: number, sockets: Readonly<Record<string, numbe
   return Object.entries(sockets).every(([name, fd]) => {
     const message = messageOf(Buffer.from(name));
     message.control.writeBigUInt64LE(controlLength, 0);
-    message.control.writeInt32LE(socketLevel, 8);
+    message.control.writeInt32LE(systemNumbers.socketLevel, 8);
     message.control.writeInt32LE(rights, 12);
     message.control.writeInt32LE(fd, 16);
     return c.sendmsg(over, message.header, dontWait | noSignal) > 0n;
@@ -49,7 +48,8 @@ export function receiveSockets(over: number): Record<string, number> {
     const got = Number(c.recvmsg(over, message.header, dontWait | closeOnExec));
     if (got <= 0) return found;
     const { content, control } = message;
-    const isSocket = control.readInt32LE(8) === socketLevel && control.readInt32LE(12) === rights;
+    const level = control.readInt32LE(8);
+    const isSocket = level === systemNumbers.socketLevel && control.readInt32LE(12) === rights;
     if (isSocket) found[content.toString("utf8", 0, got)] = control.readInt32LE(16);
   }
 }

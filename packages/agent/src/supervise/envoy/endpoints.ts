@@ -2,6 +2,7 @@
 // and whether outlier detection has taken it out.
 
 import type { EndpointOfCluster } from "@weft/proxy";
+import { formatAddress } from "@weft/runtime";
 
 /** Of `GET /clusters?format=json`. */
 export interface ClusterStatuses {
@@ -57,7 +58,7 @@ export function endpointViews(
 
 function addressOf({ address }: HostStatus): string {
   const { address: host = "", port_value: port = 0 } = address.socket_address ?? {};
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  return formatAddress(host, port);
 }
 
 function statOf(host: HostStatus | undefined, name: string): number {
